@@ -1,0 +1,89 @@
+"""Graph: a pure, flat function from input nodes to output nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from hgq_rtl.ir.node import Builder, Node
+
+Rule = Callable[[Builder, Node], Node | None]
+"""Gets a node whose arguments are rebuilt already; returns its replacement or None."""
+
+
+def toposort(roots: Iterable[Node]) -> list[Node]:
+    """Every node reachable from ``roots``, arguments before users. Iterative and linear."""
+    order: list[Node] = []
+    done: set[Node] = set()
+    for root in roots:
+        stack = [(root, 0)]
+        while stack:
+            node, index = stack.pop()
+            if index == 0 and node in done:
+                continue
+            if index < len(node.args):
+                stack.append((node, index + 1))
+                if node.args[index] not in done:
+                    stack.append((node.args[index], 0))
+            elif node not in done:
+                done.add(node)
+                order.append(node)
+    return order
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Outputs as functions of inputs.
+
+    ``inputs`` lists every port element, used or not; ``outputs`` may repeat a node.
+    Output names are ``output_names``, input names are attributes of the input nodes.
+    """
+
+    builder: Builder
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    output_names: tuple[str, ...]
+
+    @cached_property
+    def nodes(self) -> list[Node]:
+        """All inputs, then everything the outputs need, arguments before users."""
+        return toposort((*self.inputs, *self.outputs))
+
+    @cached_property
+    def users(self) -> dict[Node, list[Node]]:
+        """For each node, the nodes that have it as an argument (once per user)."""
+        users: dict[Node, list[Node]] = {node: [] for node in self.nodes}
+        for node in self.nodes:
+            for arg in dict.fromkeys(node.args):
+                users[arg].append(node)
+        return users
+
+    def origin(self, node: Node) -> str:
+        """The place in the user's model that ``node`` came from; empty if unknown."""
+        return self.builder.origins.get(node, "")
+
+    def rebuild(self, rule: Rule) -> Graph:
+        """A graph in which ``rule`` has replaced nodes, in one bottom-up walk.
+
+        Rebuilding interns again, so equal nodes become one, and only nodes that are reachable
+        from the outputs survive. New nodes inherit the origin of the node they replace.
+        """
+        build = self.builder
+        new: dict[Node, Node] = {node: node for node in self.inputs}
+        for node in self.nodes:
+            if node in new:
+                continue
+            args = tuple([new[arg] for arg in node.args])
+            build.set_origin(build.origins.get(node, ""))
+            if any(a is not b for a, b in zip(args, node.args, strict=True)):
+                same = build.make(node.op, args, node.attrs)
+            else:
+                same = node
+            new[node] = rule(build, same) or same
+        build.set_origin("")
+        return self.with_outputs(new[node] for node in self.outputs)
+
+    def with_outputs(self, outputs: Iterable[Node]) -> Graph:
+        """The same ports, computed by other nodes."""
+        return replace(self, outputs=tuple(outputs))
