@@ -13,6 +13,12 @@ from hgq_rtl.errors import LoweringError, NumberError
 from hgq_rtl.fixed import Fixed, Ints, exact_integers, quantize_float
 
 
+def element_name(port: str, shape: tuple[int, ...], index: int) -> str:
+    """The name of one element of a port, such as ``x_2_0``; the port's name for a scalar."""
+    where = np.unravel_index(index, shape) if shape else ()
+    return "_".join([port, *(str(int(w)) for w in where)])
+
+
 @dataclass(frozen=True)
 class Quantization:
     """How floats become port integers: per-element widths (flat, C order) and the modes."""
@@ -57,8 +63,7 @@ class Port:
 
     def element_name(self, index: int) -> str:
         """The name of one element, such as ``x_2_0``; the port's name for a scalar."""
-        where = np.unravel_index(index, self.shape) if self.shape else ()
-        return "_".join([self.name, *(str(int(w)) for w in where)])
+        return element_name(self.name, self.shape, index)
 
     def integers(self, values: ArrayLike) -> Ints:
         """Port integers (samples, size) of float values (samples, *shape).
@@ -82,6 +87,7 @@ class Port:
             )
         if self.quantization is not None:
             q = self.quantization
+            x = x.astype(np.float32)  # the model sees its input in this precision
             n = quantize_float(x, q.k, q.i, q.f, q.rounding, q.overflow)
             # An element's own exponent may be coarser than its quantizer's, never finer.
             return n >> np.array(

@@ -64,13 +64,15 @@ class Builder:
 
     One Builder serves a whole compilation, so that common subexpressions need no pass and an
     unchanged subgraph costs nothing to rebuild. ``origins`` maps a node to the place in the
-    user's model that it came from first, such as ``dense_1/neuron_3``.
+    user's model that it came from first, such as ``dense_1/neuron_3``; ``serials`` counts nodes
+    in the order of their making, which gives commutative arguments a reproducible order.
     """
 
     def __init__(self) -> None:
         self._table: dict[tuple[Any, ...], Node] = {}
         self._origin = ""
         self.origins: dict[Node, str] = {}
+        self.serials: dict[Node, int] = {}
 
     def __call__(self, op: Op, *args: Node, **attrs: Any) -> Node:
         """The node ``op(*args)`` with the given attributes, new or already known."""
@@ -93,6 +95,7 @@ class Builder:
                 raise IRError(f"op '{op.name}' takes {need} argument(s)", received=f"{len(args)}")
             node = Node(op, args, attrs, op.infer(tuple(a.type for a in args), attrs))
             self._table[key] = node
+            self.serials[node] = len(self.serials)
             if self._origin:
                 self.origins[node] = self._origin
         return node
@@ -105,6 +108,12 @@ class Builder:
             yield
         finally:
             self._origin = before
+
+    @contextmanager
+    def within(self, name: str) -> Iterator[None]:
+        """As ``at``, one level below the present origin."""
+        with self.at(f"{self._origin}/{name}" if self._origin else name):
+            yield
 
     def set_origin(self, origin: str) -> None:
         """The same without a context, for loops that set it once per node."""

@@ -1,0 +1,258 @@
+"""Walk a Keras functional or Sequential model and replay it on FixedArrays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from hgq_rtl.errors import HgqRtlError, LoweringError
+from hgq_rtl.ir.graph import Graph
+from hgq_rtl.ir.interface import Interface, Port
+from hgq_rtl.ir.node import Builder, Node
+from hgq_rtl.lowering.array import FixedArray
+from hgq_rtl.lowering.inputs import InputPort, Unquantized
+from hgq_rtl.lowering.stock import RULES
+
+Declared = Mapping[str, tuple[int, int, int]]
+"""Input name to (k, i, f) for inputs whose data is already on a fixed-point grid."""
+
+
+@dataclass(frozen=True)
+class LoweredLayer:
+    """One call of one layer: where it is in the model, and its outputs as arrays of nodes."""
+
+    path: str
+    kind: str
+    outputs: tuple[NDArray[Any], ...]
+
+    @property
+    def where(self) -> str:
+        """The layer as error messages name it."""
+        return f"layer '{self.path}' ({self.kind})"
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A graph, its border, and the layers it came from in order of computation."""
+
+    graph: Graph
+    interface: Interface
+    layers: tuple[LoweredLayer, ...]
+
+
+def lower(model: keras.Model, inputs: Declared | None = None) -> Lowered:
+    """The graph of a trained model, one output integer per output element.
+
+    ``inputs`` declares formats of inputs by name. Raises LoweringError where a layer is not
+    supported, an input is not quantized, a shape is unknown or a weight is not finite.
+    """
+    check_model(model)
+    build = Builder()
+    ports = [
+        InputPort(build, name, tuple(tensor.shape[1:]))
+        for name, tensor in zip(input_names(model), model.inputs, strict=True)
+    ]
+    declared = dict(inputs or {})
+    arrays = [
+        port.declare(*declared.pop(port.name)) if port.name in declared else port.elements()
+        for port in ports
+    ]
+    if declared:
+        names = ", ".join(port.name for port in ports)
+        raise LoweringError(
+            "inputs= names an input that the model does not have",
+            received=repr(next(iter(declared))),
+            hint=f"Inputs of the model: {names}",
+        )
+    walk = _Walk(build)
+    results = walk.run(model, [FixedArray(build, a) for a in arrays], "")
+    names = output_names(model)
+    out_ports, nodes = [], []
+    for name, result in zip(names, results, strict=True):
+        elements = _output_nodes(name, result)
+        out_ports.append(Port(name, result.shape, tuple(n.type for n in elements)))
+        nodes.extend(elements)
+    in_ports, in_nodes = [], []
+    for port in ports:
+        finished, port_nodes = port.finish()
+        in_ports.append(finished)
+        in_nodes.extend(port_nodes)
+    flat = tuple(port.element_name(j) for port in out_ports for j in range(port.size))
+    graph = Graph(build, tuple(in_nodes), tuple(nodes), flat)
+    return Lowered(graph, Interface(tuple(in_ports), tuple(out_ports)), tuple(walk.layers))
+
+
+def _output_nodes(name: str, result: FixedArray) -> list[Node]:
+    elements = list(result.elements.flat)
+    if any(isinstance(element, Unquantized) for element in elements):
+        raise LoweringError(
+            f"output '{name}' is an input of the model that nothing quantizes",
+            hint="Put a Quantizer between the Input and the output",
+        )
+    return elements
+
+
+def check_model(model: Any) -> None:
+    """Raise LoweringError unless the model is a functional one of known shapes."""
+    if not isinstance(model, keras.Model):
+        raise LoweringError("a Keras model is needed", received=type(model).__name__)
+    where = f"model '{model.name}'"
+    if not getattr(model, "inputs", None) or not hasattr(model, "outputs"):
+        raise LoweringError(
+            "the model has no known input shape",
+            received=type(model).__name__,
+            where=where,
+            hint="Use a functional or Sequential model, and start it with keras.Input(shape) "
+            "or call model.build((None, ...))",
+        )
+    for tensor in model.inputs:
+        if any(n is None for n in tensor.shape[1:]):
+            raise LoweringError(
+                "hardware needs fixed shapes",
+                received=f"input '{tensor.name}' of shape {tuple(tensor.shape)}",
+                where=where,
+                hint="Give keras.Input the full shape",
+            )
+
+
+def identifier(name: str) -> str:
+    """``name`` with everything but letters, digits and underscores replaced."""
+    clean = re.sub(r"\W", "_", name, flags=re.ASCII)
+    return clean if clean and not clean[0].isdigit() else f"_{clean}"
+
+
+def _unique(names: list[str]) -> list[str]:
+    seen: set[str] = set()
+    result = []
+    for name in map(identifier, names):
+        unique, count = name, 1
+        while unique in seen:
+            unique, count = f"{name}_{count}", count + 1
+        seen.add(unique)
+        result.append(unique)
+    return result
+
+
+def input_names(model: keras.Model) -> list[str]:
+    """Port names of the inputs: the names of the Keras tensors, made into identifiers."""
+    return _unique([tensor.name for tensor in model.inputs])
+
+
+def output_names(model: keras.Model) -> list[str]:
+    """Port names of the outputs: the names of the layers that make them; never an input's."""
+    inputs = input_names(model)
+    names = [tensor._keras_history.operation.name for tensor in model.outputs]
+    return _unique([*inputs, *names])[len(inputs) :]
+
+
+class _Walk:
+    """The replay of one model. Nested models are walked in place, under their own path."""
+
+    def __init__(self, build: Builder) -> None:
+        self.build = build
+        self.layers: list[LoweredLayer] = []
+        self._calls: dict[str, int] = {}
+
+    def run(self, model: keras.Model, arrays: list[FixedArray], path: str) -> list[FixedArray]:
+        """The model's outputs for these inputs."""
+        values = {id(t): a for t, a in zip(model.inputs, arrays, strict=True)}
+        for operation, node in calls(model):
+            args, kwargs = _arguments(node, values)
+            results = keras.tree.flatten(self._call(operation, args, kwargs, path))
+            for tensor, result in zip(node.output_tensors, results, strict=True):
+                values[id(tensor)] = result
+        return [values[id(tensor)] for tensor in model.outputs]
+
+    def _call(self, operation: Any, args: Any, kwargs: Any, path: str) -> Any:
+        here = self._path(path, operation.name)
+        if isinstance(operation, keras.Model):
+            check_model(operation)
+            inner = self.run(operation, keras.tree.flatten(args), here)
+            return self._record(here, type(operation).__name__, inner)
+        kind = type(operation).__name__
+        where = f"layer '{here}' ({kind})"
+        method = getattr(operation, "lower", None)
+        if method is None and type(operation) in RULES:
+            rule = RULES[type(operation)]
+            method = lambda *a, **k: rule(operation, *a, **k)  # noqa: E731
+        if method is None:
+            raise LoweringError(
+                "this layer has no lowering",
+                received=f"{type(operation).__module__}.{kind}",
+                where=where,
+                hint=f"Supported: {', '.join(supported())}",
+            )
+        try:
+            with self.build.at(here):
+                result = method(*args, **kwargs)
+        except HgqRtlError as error:
+            if error.where:
+                raise
+            raise LoweringError(
+                error.what, received=error.received, where=where, hint=error.hint
+            ) from None
+        return self._record(here, kind, result)
+
+    def _record(self, path: str, kind: str, result: Any) -> Any:
+        arrays = tuple(array.elements for array in keras.tree.flatten(result))
+        self.layers.append(LoweredLayer(path, kind, arrays))
+        return result
+
+    def _path(self, parent: str, name: str) -> str:
+        path = f"{parent}/{identifier(name)}" if parent else identifier(name)
+        count = self._calls.get(path, 0)
+        self._calls[path] = count + 1
+        return f"{path}_call_{count}" if count else path
+
+
+def calls(model: keras.Model) -> Iterator[tuple[Any, Any]]:
+    """Every call (operation, Keras node) between the model's inputs and outputs, in order."""
+    inputs = {id(tensor) for tensor in model.inputs}
+    done: set[int] = set()
+    stack = [(tensor, False) for tensor in reversed(model.outputs)]
+    while stack:
+        tensor, ready = stack.pop()
+        if id(tensor) in inputs:
+            continue
+        operation, index, _ = tensor._keras_history
+        node = operation._inbound_nodes[index]
+        if id(node) in done:
+            continue
+        if ready:
+            done.add(id(node))
+            yield operation, node
+        else:
+            stack.append((tensor, True))
+            stack.extend((parent, False) for parent in reversed(node.input_tensors))
+
+
+def _arguments(node: Any, values: dict[int, FixedArray]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def replace(value: Any) -> Any:
+        return values[id(value)] if isinstance(value, keras.KerasTensor) else value
+
+    args = keras.tree.map_structure(replace, tuple(node.arguments.args))
+    kwargs = keras.tree.map_structure(replace, dict(node.arguments.kwargs))
+    # Keras records the defaults of these two; they mean nothing in hardware.
+    dropped = {"training": (None, False), "mask": (None,)}
+    kept = {
+        name: value
+        for name, value in kwargs.items()
+        if not (name in dropped and any(value is v for v in dropped[name]))
+    }
+    return args, kept
+
+
+def supported() -> list[str]:
+    """Names of all layers that can be lowered."""
+    import hgq_rtl.layers
+
+    own = [name for name in hgq_rtl.layers.__all__ if hasattr(getattr(hgq_rtl.layers, name), "lower")]
+    return sorted({*own, *(cls.__name__ for cls in RULES), "InputLayer", "Quantizer"})
+
+

@@ -1,0 +1,121 @@
+"""The pipeline as one tuple, and the driver that verifies, dumps, skips, bisects and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from hgq_rtl.errors import IRError, PassError
+from hgq_rtl.ir.graph import Graph
+from hgq_rtl.ir.ops import DOT, ROUND
+from hgq_rtl.ir.text import to_text
+from hgq_rtl.ir.verify import LOWERED, NATIVE, verify
+from hgq_rtl.passes.cmvm import cmvm
+from hgq_rtl.passes.expand import expand
+from hgq_rtl.passes.narrow import narrow
+from hgq_rtl.passes.simplify import simplify
+
+Pass = Callable[[Graph], Graph]
+
+DEFAULT: tuple[tuple[str, Pass], ...] = (
+    ("simplify", simplify),
+    # Matrices are solved while the neurons are still whole linear forms.
+    ("cmvm", cmvm),
+    # Rounding becomes adders before widths are cut, so that these are cut too.
+    ("expand", expand),
+    ("simplify-2", simplify),
+    ("narrow", narrow),
+    # Narrowing leaves casts of casts.
+    ("simplify-3", simplify),
+)
+"""Every pass in order. The last graph holds native ops only."""
+
+
+@dataclass(frozen=True)
+class PassRecord:
+    """What one pass did: its name, the number of nodes after it, and its time."""
+
+    name: str
+    nodes: int
+    seconds: float
+
+
+def run(
+    graph: Graph,
+    *,
+    passes: tuple[tuple[str, Pass], ...] = DEFAULT,
+    skip: Collection[str] = (),
+    stop_after: int | None = None,
+    dump: Path | None = None,
+    progress: Callable[[str], None] = lambda name: None,
+) -> tuple[Graph, list[PassRecord]]:
+    """The graph after all passes, verified between every two.
+
+    ``skip`` names passes to leave out; ``expand`` cannot be. ``stop_after`` runs only the first
+    so many passes (and then what a backend needs), to bisect a wrong result. ``dump`` is a
+    folder that receives the graph's text after each pass.
+    """
+    _check_names(passes, skip)
+    verify(graph, LOWERED)
+    records = [PassRecord("lower", len(graph.nodes), 0.0)]
+    _dump(dump, 0, "lower", graph)
+    for number, (name, function) in enumerate(passes, start=1):
+        beyond = stop_after is not None and number > stop_after
+        if name in skip or (beyond and name != "expand"):
+            continue
+        progress(name)
+        start = perf_counter()
+        graph = function(graph)
+        records.append(PassRecord(name, len(graph.nodes), perf_counter() - start))
+        try:
+            verify(graph, LOWERED)
+        except IRError as error:
+            raise PassError(
+                f"pass '{name}' made a broken graph: {error.what}",
+                received=error.received,
+                where=error.where,
+                hint="This is a defect of hgq_rtl; please report it with the model",
+            ) from error
+        _dump(dump, number, name, graph)
+    if not any(node.op in (DOT, ROUND) for node in graph.nodes):
+        verify(graph, NATIVE)
+    return graph, records
+
+
+def bisect(
+    graph: Graph,
+    is_wrong: Callable[[Graph], bool],
+    passes: tuple[tuple[str, Pass], ...] = DEFAULT,
+) -> str | None:
+    """The name of the first pass after which ``is_wrong`` holds; None if it never does."""
+    low, high = 0, len(passes)
+    if not is_wrong(run(graph, passes=passes)[0]):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        if is_wrong(run(graph, passes=passes, stop_after=middle)[0]):
+            high = middle
+        else:
+            low = middle + 1
+    return passes[low - 1][0] if low else "lower"
+
+
+def _check_names(passes: tuple[tuple[str, Pass], ...], skip: Collection[str]) -> None:
+    names = [name for name, _ in passes]
+    for name in skip:
+        if name not in names:
+            raise PassError(
+                "unknown pass", received=repr(name), hint=f"Passes: {', '.join(names)}"
+            )
+    if "expand" in skip:
+        raise PassError(
+            "pass 'expand' cannot be skipped", hint="No backend emits what it would leave"
+        )
+
+
+def _dump(folder: Path | None, number: int, name: str, graph: Graph) -> None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number:02d}-{name}.ir").write_text(to_text(graph))
