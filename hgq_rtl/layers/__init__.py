@@ -1,0 +1,10 @@
+"""Quantized layers."""
+
+from __future__ import annotations
+
+from hgq_rtl.layers.config import LayerConfigScope
+from hgq_rtl.layers.dense import QDense
+from hgq_rtl.layers.layer import QLayer
+from hgq_rtl.quantizers import Quantizer
+
+__all__ = ["LayerConfigScope", "QDense", "QLayer", "Quantizer"]

@@ -1,0 +1,170 @@
+"""The base class of quantized layers: input and output quantizers, EBOPs, lowering helpers.
+
+A layer writes ``call`` (training) and ``lower`` (integers) one below the other::
+
+    def call(self, x, training=False):
+        y = ...self.iq(x, training=training)...
+        return self.finish(y, training)
+
+    def lower(self, x):
+        y = ...self.iq.lower(x)...
+        return self.oq.lower(y)
+
+and ``compute_ebops``. Inputs are quantized by the consumer, so the last layer of a network wants
+``enable_oq=True``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from hgq_rtl.errors import LoweringError
+from hgq_rtl.layers.config import layer_default
+from hgq_rtl.quantizers import Quantizer, QuantizerConfig, as_config
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hgq_rtl.lowering.array import FixedArray
+
+
+class QLayer(keras.layers.Layer):
+    """A layer with one quantized input.
+
+    ``iq_conf, oq_conf``: configs of the input and output quantizer (default: place datalane).
+    ``enable_iq, enable_oq, enable_ebops, beta0``: None takes the value of LayerConfigScope.
+    ``ebops_factor``: multiplies this layer's EBOPs.
+
+    A disabled quantizer is a dummy one, so ``iq`` and ``oq`` always exist. In training, each call
+    adds ``beta``·EBOPs to the loss. EBOPs need an input quantizer.
+    """
+
+    def __init__(
+        self,
+        *,
+        iq_conf: QuantizerConfig | None = None,
+        oq_conf: QuantizerConfig | None = None,
+        enable_iq: bool | None = None,
+        enable_oq: bool | None = None,
+        enable_ebops: bool | None = None,
+        beta0: float | None = None,
+        ebops_factor: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.enable_iq = bool(layer_default("enable_iq", enable_iq))
+        self.enable_oq = bool(layer_default("enable_oq", enable_oq))
+        self.enable_ebops = bool(layer_default("enable_ebops", enable_ebops)) and self.enable_iq
+        self.beta0 = float(layer_default("beta0", beta0))
+        self.ebops_factor = float(ebops_factor)
+        self.iq = self.quantizer("iq", iq_conf, "datalane", self.enable_iq)
+        self.oq = self.quantizer("oq", oq_conf, "datalane", self.enable_oq)
+
+    def quantizer(
+        self, name: str, conf: QuantizerConfig | None, place: str, enabled: bool = True
+    ) -> Quantizer:
+        """Make a quantizer of this layer; assign it to the attribute ``name``."""
+        if not enabled:
+            conf = QuantizerConfig("dummy", place)
+        return Quantizer(as_config(conf, place), name=name, dtype=self.dtype_policy)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build the quantizers of input and output, and the variables of EBOPs."""
+        self.input_shape_built = tuple(input_shape)
+        self.iq.build(input_shape)
+        self.oq.build(self.compute_output_shape(input_shape))
+        if self.enable_ebops:
+            self._beta = self._scalar("beta", self.beta0)
+            # A float: an integer would overflow at 2^32 and lose the parts of cheap operations.
+            self._ebops = self._scalar("ebops", 0.0)
+
+    def _scalar(self, name: str, value: float) -> Any:
+        start = keras.initializers.Constant(value)
+        return self.add_weight((), start, "float32", trainable=False, name=name)
+
+    # -- training ----------------------------------------------------------------------------------
+
+    def compute_ebops(self) -> Any:
+        """EBOPs of one inference from the present widths, as a scalar with gradients."""
+        raise NotImplementedError
+
+    def finish(self, y: Any, training: bool) -> Any:
+        """Quantize the output ``y``; in training also count EBOPs and add them to the loss."""
+        y = self.oq(y, training=training)
+        if training and self.enable_ebops:
+            ebops = self.update_ebops()
+            self.add_loss(ops.cast(self._beta, ebops.dtype) * ebops)
+        return y
+
+    def update_ebops(self) -> Any:
+        """Store the EBOPs of the present widths and return them, with gradients."""
+        ebops = self.ebops_factor * self.compute_ebops()
+        self._ebops.assign(ops.cast(ops.stop_gradient(ebops), "float32"))
+        return ebops
+
+    @property
+    def ebops(self) -> float:
+        """EBOPs at the last training step or trace; 0 where they are not counted."""
+        if not (self.built and self.enable_ebops):
+            return 0.0
+        return float(ops.convert_to_numpy(self._ebops))
+
+    @property
+    def beta(self) -> float:
+        """Weight of EBOPs in the loss; assignable."""
+        if not (self.built and self.enable_ebops):
+            return self.beta0
+        return float(ops.convert_to_numpy(self._beta))
+
+    @beta.setter
+    def beta(self, value: float) -> None:
+        if self.built and self.enable_ebops:
+            self._beta.assign(value)
+        else:
+            self.beta0 = float(value)
+
+    def quantized_input_bits(self) -> Any:
+        """Bits of the quantized input, expanded to the input shape with batch size 1."""
+        shape = (1, *(n or 1 for n in self.input_shape_built[1:]))
+        return ops.broadcast_to(self.iq.bits(shape), shape)
+
+    # -- lowering ----------------------------------------------------------------------------------
+
+    def lower(self, x: FixedArray) -> FixedArray:
+        """The same computation on exact symbolic integers, without batch axis."""
+        raise LoweringError(f"layers of type {type(self).__name__} have no hardware form yet")
+
+    def exact(self, tensor: Any, what: str) -> NDArray[np.float64]:
+        """``tensor`` as float64, exactly. Raises LoweringError for NaN and infinity."""
+        values = np.asarray(ops.convert_to_numpy(tensor), np.float64)
+        bad = np.argwhere(~np.isfinite(values))
+        if len(bad):
+            index = tuple(int(n) for n in bad[0])
+            raise LoweringError(
+                f"the {what} has values that are not finite",
+                received=f"{values[index]} at index {index}",
+                hint="The training has diverged; go back to an earlier checkpoint",
+            )
+        return values
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor arguments, independent of scopes."""
+        return {
+            **super().get_config(),
+            "iq_conf": self.saved_conf(self.iq),
+            "oq_conf": self.saved_conf(self.oq),
+            "enable_iq": self.enable_iq,
+            "enable_oq": self.enable_oq,
+            "enable_ebops": self.enable_ebops,
+            "beta0": self.beta0,
+            "ebops_factor": self.ebops_factor,
+        }
+
+    @staticmethod
+    def saved_conf(quantizer: Quantizer) -> dict[str, Any]:
+        """The serialized config of a quantizer of this layer."""
+        return keras.saving.serialize_keras_object(quantizer.config)

@@ -1,0 +1,283 @@
+"""QuantizerConfig: what a quantizer is made from, and the scopes that set its defaults."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import keras
+
+from hgq_rtl.errors import ConfigError
+from hgq_rtl.fixed import OVERFLOWS, ROUNDINGS
+from hgq_rtl.quantizers.defaults import DEFAULT_Q_TYPE, PLACES, Q_TYPES, factory_defaults
+from hgq_rtl.quantizers.mapper import AxisMapper
+
+_AXES = ("homogeneous_axis", "heterogeneous_axis")
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What one scope changes: parameters for some types and places, and default types."""
+
+    q_types: tuple[str, ...]
+    places: tuple[str, ...]
+    default_q_type: str | None
+    params: dict[str, Any]
+
+
+_scopes: ContextVar[tuple[_Setting, ...]] = ContextVar("hgq_rtl_quantizer_scopes", default=())
+_permanent: list[_Setting] = []
+_permanent_lock = threading.Lock()
+
+
+def _settings() -> tuple[_Setting, ...]:
+    """All active settings, outermost first."""
+    return (*_permanent, *_scopes.get())
+
+
+def _choice(name: str, value: Any, known: Iterable[str]) -> str:
+    if value not in known:
+        raise ConfigError(f"unknown {name}", received=repr(value),
+                          hint=f"Known: {', '.join(known)}")  # fmt: skip
+    return str(value)
+
+
+def _overlay(params: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """Apply ``changes`` in place; an axis argument that is given clears the other one."""
+    given = [name for name in _AXES if changes.get(name) is not None]
+    if len(given) == 2:
+        raise ConfigError(
+            "homogeneous_axis and heterogeneous_axis exclude each other",
+            received=", ".join(f"{name}={changes[name]}" for name in _AXES),
+            hint="Set one of them to None",
+        )
+    for key, value in changes.items():
+        if not (key in _AXES and value is None):  # None says "use the other one"
+            params[key] = copy.deepcopy(value)
+    if given:
+        params[_AXES[1 - _AXES.index(given[0])]] = None
+
+
+@keras.saving.register_keras_serializable(package="hgq_rtl")
+class QuantizerConfig(Mapping[str, Any]):
+    """The complete, immutable configuration of one quantizer.
+
+    Starts from the defaults of (``q_type``, ``place``) in the current scope and applies
+    ``params``. ``q_type``: kbi, kif, dummy, or default (the place's default type). ``place``:
+    weight, bias, table or datalane. Reads as a mapping of all parameters; ``replace`` makes a
+    changed copy. Parameters of the fixed-point types:
+
+    ``k0 i0 b0 f0``       initial widths: numbers or Keras initializers
+    ``ic bc fc``          their constraints; ``ir br fr``: their regularizers
+    ``round_mode``        TRN RND RND_CONV TRN_ZERO RND_ZERO RND_MIN_INF RND_INF
+    ``overflow_mode``     WRAP SAT SAT_SYM
+    ``i_decay_speed``     WRAP only: bits by which ``i`` decays per training step
+    ``homogeneous_axis, heterogeneous_axis, bw_mapper``  which elements share widths
+    ``is_weight``         WRAP only: derive ``i`` from the (weight) values themselves
+    ``trainable``         whether widths are trained, tracked and traced
+    ``scaler, affine, qnoise_factor``  see ``Quantizer``
+
+    Raises ConfigError for unknown types, places and parameters, and for impossible values.
+
+    >>> conf = QuantizerConfig("kif", "datalane", f0=3)
+    >>> conf["f0"], conf["i0"], conf["overflow_mode"]
+    (3, 2, 'WRAP')
+    """
+
+    def __init__(self, q_type: str = "default", place: str = "datalane", **params: Any) -> None:
+        self.place = _choice("place", place, PLACES)
+        self.q_type = _choice("quantizer type", q_type, ("default", *Q_TYPES))
+        settings = _settings()
+        if q_type == "default":
+            self.q_type = DEFAULT_Q_TYPE[place]
+            for s in settings:
+                if s.default_q_type is not None and place in s.places:
+                    self.q_type = s.default_q_type
+        self._params = factory_defaults(self.q_type, place)
+        for s in settings:
+            if self.q_type in s.q_types and place in s.places:
+                _overlay(self._params, {k: v for k, v in s.params.items() if k in self._params})
+        unknown = sorted(set(params) - set(self._params))
+        if unknown:
+            raise ConfigError(f"a {self.q_type} quantizer has no parameter {unknown[0]!r}",
+                              hint=f"Known: {', '.join(sorted(self._params))}")  # fmt: skip
+        _overlay(self._params, params)
+        _check(self._params)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._params[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._params)
+
+    def __len__(self) -> int:
+        return len(self._params)
+
+    def __bool__(self) -> bool:
+        return True  # even with no parameters at all
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        body = "".join(f", {k}={v!r}" for k, v in self._params.items())
+        return f"QuantizerConfig({self.q_type!r}, {self.place!r}{body})"
+
+    def replace(self, **params: Any) -> QuantizerConfig:
+        """Return a copy with ``params`` changed, whatever scope is active."""
+        merged = dict(self._params)
+        unknown = sorted(set(params) - set(merged))
+        if unknown:
+            raise ConfigError(f"a {self.q_type} quantizer has no parameter {unknown[0]!r}",
+                              hint=f"Known: {', '.join(sorted(merged))}")  # fmt: skip
+        _overlay(merged, params)
+        _check(merged)
+        return self._restore(self.q_type, self.place, merged)
+
+    def mapper(self) -> Any:
+        """Return the object that shares widths between elements."""
+        if self["bw_mapper"] is not None:
+            return self["bw_mapper"]
+        return AxisMapper(**{name: self[name] for name in _AXES})
+
+    def get_config(self) -> dict[str, Any]:
+        """Return every parameter, so that loading does not depend on the scope."""
+        params = {k: keras.saving.serialize_keras_object(v) for k, v in self._params.items()}
+        return {"q_type": self.q_type, "place": self.place, "params": params}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> QuantizerConfig:
+        """Inverse of ``get_config``."""
+        q_type = _choice("quantizer type", config["q_type"], Q_TYPES)
+        place = _choice("place", config["place"], PLACES)
+        params = factory_defaults(q_type, place)
+        for k, v in config["params"].items():
+            if k not in params:
+                raise ConfigError(f"a saved {q_type} quantizer has the unknown parameter {k!r}")
+            value = keras.saving.deserialize_keras_object(v)
+            params[k] = tuple(value) if k in (*_AXES, "affine") and value is not None else value
+        _check(params)
+        return cls._restore(q_type, place, params)
+
+    @classmethod
+    def _restore(cls, q_type: str, place: str, params: dict[str, Any]) -> QuantizerConfig:
+        self = cls.__new__(cls)
+        self.q_type, self.place, self._params = q_type, place, params
+        return self
+
+
+def _check(params: dict[str, Any]) -> None:
+    """Normalize mode names and raise ConfigError for impossible values."""
+    if params["scaler"] is not None and not params["scaler"] != 0:
+        raise ConfigError("scaler must not be zero", received=repr(params["scaler"]))
+    q = params["qnoise_factor"]
+    if q is not None and not 0 <= q <= 1:
+        raise ConfigError("qnoise_factor must lie in [0, 1]", received=repr(q))
+    if "k0" not in params:
+        return
+    for name, known in (("round_mode", ROUNDINGS), ("overflow_mode", OVERFLOWS)):
+        params[name] = _choice(name, str(params[name]).upper(), known)
+    k0, i0 = params["k0"], params["i0"]
+    if isinstance(k0, int | float):
+        if k0 not in (0, 1):
+            raise ConfigError("k0, the number of sign bits, must be 0 or 1", received=repr(k0))
+        params["k0"] = int(k0)
+    if isinstance(params.get("b0"), int | float) and params["b0"] < 0:
+        raise ConfigError("b0 must not be negative", received=repr(params["b0"]))
+    f0 = params.get("f0")
+    if isinstance(i0, int | float) and isinstance(f0, int | float) and i0 + f0 < 0:
+        raise ConfigError("i0 + f0 must not be negative", received=f"i0={i0}, f0={f0}")
+    if not params["i_decay_speed"] >= 0:
+        raise ConfigError("i_decay_speed must not be negative",
+                          received=repr(params["i_decay_speed"]))  # fmt: skip
+    if params["bw_mapper"] is None and all(params[name] is None for name in _AXES):
+        raise ConfigError("one of homogeneous_axis and heterogeneous_axis must be given",
+                          received="None for both")  # fmt: skip
+
+
+class QuantizerConfigScope:
+    """Set quantizer defaults for the configs and layers made inside a ``with`` block.
+
+    ``q_type``: kbi, kif, dummy, all, or several; ``place``: a place, all, or several: where
+    ``params`` apply. ``default_q_type``: the type that 'default' means in these places (it does
+    not narrow where ``params`` apply). Of ``i0``, ``b0``, ``f0`` two determine the third, so that
+    one scope serves kbi and kif. Nested scopes: the innermost wins, key by key.
+
+    A scope may be re-entered and shared between threads; a new thread starts outside of all
+    scopes. Raises ConfigError for a parameter that no selected quantizer has.
+    """
+
+    def __init__(
+        self,
+        q_type: str | Iterable[str] = "all",
+        place: str | Iterable[str] = "all",
+        default_q_type: str | None = None,
+        **params: Any,
+    ) -> None:
+        q_types = _several("quantizer type", q_type, Q_TYPES)
+        places = _several("place", place, PLACES)
+        if default_q_type is not None:
+            _choice("quantizer type", default_q_type, Q_TYPES)
+        params = _complete_widths(dict(params))
+        known = {t: set(factory_defaults(t, "weight")) for t in q_types}
+        for key in params:
+            if not any(key in keys for keys in known.values()):
+                raise ConfigError(
+                    f"the parameter {key!r} has no effect in this scope",
+                    received=f"q_type={q_type!r}, place={place!r}",
+                    hint=f"Known: {', '.join(sorted(set().union(*known.values())))}",
+                )
+        for t in q_types:  # values are checked here, where the user wrote them
+            for p in places:
+                trial = factory_defaults(t, p)
+                _overlay(trial, {k: v for k, v in params.items() if k in trial})
+                if not {"i0", "f0", "b0"} & set(params):
+                    _check(trial)
+        self._setting = _Setting(q_types, places, default_q_type, copy.deepcopy(params))
+
+    def __enter__(self) -> QuantizerConfigScope:
+        _scopes.set((*_scopes.get(), self._setting))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _scopes.set(_scopes.get()[:-1])
+
+    def override(self) -> None:
+        """Make the defaults permanent for the whole process, under all scopes."""
+        with _permanent_lock:
+            _permanent.append(self._setting)
+
+
+def _several(name: str, value: str | Iterable[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    if value == "all":
+        return known
+    if value == "default":
+        raise ConfigError(f"a scope needs a definite {name}", received=repr(value),
+                          hint=f"Known: all, {', '.join(known)}")  # fmt: skip
+    items = (value,) if isinstance(value, str) else tuple(value)
+    return tuple(_choice(name, item, ("all", *known)) for item in items)
+
+
+def _complete_widths(params: dict[str, Any]) -> dict[str, Any]:
+    """Derive the third of i0, f0 and b0 = i0 + f0 from two numbers."""
+    i0, f0, b0 = (params.get(name) for name in ("i0", "f0", "b0"))
+    numbers = [isinstance(v, int | float) for v in (i0, f0, b0)]
+    if all(numbers) and b0 != i0 + f0:
+        raise ConfigError("b0 must be i0 + f0", received=f"i0={i0}, f0={f0}, b0={b0}")
+    if numbers == [True, True, False] and b0 is None:
+        params["b0"] = i0 + f0
+    elif numbers == [True, False, True] and f0 is None:
+        params["f0"] = b0 - i0
+    elif numbers == [False, True, True] and i0 is None:
+        params["i0"] = b0 - f0
+    return params

@@ -1,0 +1,94 @@
+"""Exact floating-point building blocks, in backend-agnostic Keras ops.
+
+Everything here is exact in float32 and in float64: powers of two are built from bit patterns,
+because the ``exp2`` and ``log2`` of the backends are approximations that miss powers of two.
+No function here has a gradient; ``gradients.py`` adds it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from hgq_rtl.errors import ConfigError
+
+MANTISSA = {"float32": 23, "float64": 52}
+"""Stored mantissa bits of the dtypes that quantizers compute in."""
+_BIAS = {"float32": 127, "float64": 1023}
+_INTEGER = {"float32": "int32", "float64": "int64"}
+
+
+def check_dtype(dtype: str) -> None:
+    """Raise ConfigError unless quantizers can compute exactly in ``dtype``."""
+    if dtype not in MANTISSA:
+        raise ConfigError("quantizers compute in float32 or float64", received=f"dtype {dtype!r}",
+                          hint="Set a dtype policy of one of these two")  # fmt: skip
+
+
+def pow2(e: Any, dtype: str) -> Any:
+    """2^e, exact. ``e``: float tensor of integer values; limited to the normal range of ``dtype``."""
+    bias = _BIAS[dtype]
+    e = ops.cast(ops.clip(e, 1 - bias, bias), _INTEGER[dtype])
+    return ops.view(ops.left_shift(e + bias, MANTISSA[dtype]), dtype)
+
+
+def floor_log2(v: Any, dtype: str) -> Any:
+    """floor(log2(v)) for positive normal ``v``, exact, as a float tensor."""
+    exponent = ops.right_shift(ops.view(v, _INTEGER[dtype]), MANTISSA[dtype])
+    return ops.cast(exponent - _BIAS[dtype], dtype)
+
+
+def ceil_log2(v: Any, dtype: str) -> Any:
+    """ceil(log2(v)) for positive normal ``v``, exact, as a float tensor."""
+    floor = floor_log2(v, dtype)
+    return floor + ops.cast(v > pow2(floor, dtype), dtype)
+
+
+def _fix_ties(u: Any, up: Any, down: Any) -> Any:
+    """Round half to even, then move ties: up by one where ``up``, down by one where ``down``.
+
+    u − r is exact (the two are within a factor of two, or r is 0), unlike u + 0.5.
+    """
+    r = ops.round(u)
+    d = u - r
+    if up is not None:
+        r = r + ops.cast(ops.logical_and(d == 0.5, up), u.dtype)
+    if down is not None:
+        r = r - ops.cast(ops.logical_and(d == -0.5, down), u.dtype)
+    return r
+
+
+ROUND = {
+    "TRN": ops.floor,
+    "RND": lambda u: _fix_ties(u, True, None),
+    "RND_CONV": ops.round,
+    "TRN_ZERO": lambda u: ops.where(u < 0, ops.ceil(u), ops.floor(u)),
+    "RND_ZERO": lambda u: _fix_ties(u, u < 0, u > 0),
+    "RND_MIN_INF": lambda u: _fix_ties(u, None, True),
+    "RND_INF": lambda u: _fix_ties(u, u > 0, u < 0),
+}
+"""Rounding mode -> function from float tensor to integer-valued float tensor, as in ``fixed``."""
+
+
+def round_to(x: Any, f: Any, rounding: str, dtype: str) -> Any:
+    """Round ``x`` to the grid 2^-f."""
+    return ROUND[rounding](x * pow2(f, dtype)) * pow2(-f, dtype)
+
+
+def wrap(y: Any, k: Any, i: Any, dtype: str) -> Any:
+    """Wrap grid values ``y`` into [-k·2^i, 2^i): two's complement for k=1, modulo 2^i for k=0."""
+    t = y * pow2(-(i + k), dtype)
+    turns = ops.where(k > 0, ROUND["RND"](t), ops.floor(t))
+    return (t - turns) * pow2(i + k, dtype)
+
+
+def bounds(k: Any, i: Any, f: Any, overflow: str, dtype: str) -> tuple[Any, Any]:
+    """Smallest and largest value of a saturating format; needs i >= -f.
+
+    The top is 2^i - 2^-f where the dtype can represent it, else the largest value below 2^i that
+    it can (formats of more than 24 bits in float32, 53 in float64).
+    """
+    top = pow2(i, dtype)
+    hi = top - pow2(ops.maximum(-f, i - MANTISSA[dtype] - 1), dtype)
+    return -k * (hi if overflow == "SAT_SYM" else top), hi

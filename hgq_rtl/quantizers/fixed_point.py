@@ -1,0 +1,315 @@
+"""Fixed-point quantizers with trainable widths: the numerics and the WRAP state machine.
+
+Widths: ``k`` sign bits (0 or 1), ``i`` integer bits without sign, ``f`` fraction bits; KBI trains
+``b`` = i + f in place of ``f``. They are floats, rounded half to even on use, with gradient one.
+
+With s = 2^f, x' = x clamped to the range and y the result, the surrogate gradients are
+
+=============  ==========  ===========  ===============  ===================
+derivative     inside      above        below, SAT       below, SAT_SYM
+=============  ==========  ===========  ===============  ===================
+dy/dx          1           0            0                0
+dy/df          ln2·(x-y)   ln2·2^-f     0                -k·ln2·2^-f
+dy/di          0           ln2·2^i      -k·ln2·2^i       -k·ln2·2^i
+=============  ==========  ===========  ===============  ===================
+
+and in WRAP mode dy/dx = 1, dy/df = ln2·(x-y) everywhere, with ``i`` tracked instead of trained:
+
+=========  ==========================================  =============  =========================
+phase      i                                           k              output
+=========  ==========================================  =============  =========================
+training   max(i - i_decay_speed, needed by batch)     or (any x<0)   rounded
+recording  set afterwards, from ``settle``             likewise       rounded
+inference  unchanged                                   unchanged      rounded, then wrapped
+=========  ==========================================  =============  =========================
+
+Weights in WRAP mode (``is_weight``) are known completely: ``i`` is derived from them on every
+call, and they never wrap.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from hgq_rtl.quantizers.config import QuantizerConfig
+from hgq_rtl.quantizers.exact import (
+    bounds,
+    ceil_log2,
+    check_dtype,
+    floor_log2,
+    pow2,
+    round_to,
+    wrap,
+)
+from hgq_rtl.quantizers.gradients import LN2, attach, carrier
+from hgq_rtl.quantizers.recording import active_records
+
+
+class FixedPoint(keras.layers.Layer):
+    """What KBI and KIF share. Subclasses say where the fraction bits come from.
+
+    ``config``: a QuantizerConfig of the subclass's type. The layer is built from the shape of the
+    tensor to quantize, batch axis included if it has one.
+    """
+
+    def __init__(self, config: QuantizerConfig, **kwargs: Any) -> None:
+        super().__init__(trainable=config["trainable"], **kwargs)
+        self.config = config
+        self.round_mode: str = config["round_mode"]
+        self.overflow_mode: str = config["overflow_mode"]
+        self.is_weight: bool = config["is_weight"]
+        self.is_wrap = self.overflow_mode == "WRAP"
+        self.is_fixed = not config["trainable"]  # widths given by the user, never derived
+        self.mapper = config.mapper()
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the width variables for a tensor of ``shape``."""
+        check_dtype(self.compute_dtype)
+        self.width_shape = self.mapper.width_shape(shape)
+        k0 = self.config["k0"]
+        # A sign that never changes is a constant: one buffer less in every training step.
+        self._k: Any = k0
+        if self.is_wrap or not isinstance(k0, int):
+            self._k = self.add_weight(
+                self.width_shape, _initializer(k0), "uint8", trainable=False, name="k"
+            )
+        self._i = self._width("i", trainable=not self.is_wrap)
+        if self.is_wrap and not self.is_weight:
+            self.traced = self.add_weight((), "zeros", "uint8", trainable=False, name="traced")
+
+    def _width(self, name: str, trainable: bool = True) -> Any:
+        """Add one width variable, inside its constraint from the start."""
+        start = _initializer(self.config[name + "0"])
+        constraint = self.config[name + "c"]
+
+        def initial(shape: Any, dtype: Any = None) -> Any:
+            value = start(shape, dtype=dtype)
+            return value if constraint is None else constraint(value)
+
+        return self.add_weight(
+            self.width_shape,
+            initial,
+            trainable=trainable and not self.is_fixed,
+            constraint=constraint,
+            regularizer=self.config[name + "r"],
+            name=name,
+        )
+
+    # -- what the two parametrizations define ---------------------------------------------------
+
+    def fraction(self, i: Any) -> Any:
+        """Integer-valued fraction bits that go with integer-valued ``i``."""
+        raise NotImplementedError
+
+    def carriers(self) -> tuple[Any, Any]:
+        """Zero-valued tensors with the gradients of ``i`` and of ``f``."""
+        raise NotImplementedError
+
+    def width(self) -> Any:
+        """Bits without sign, never negative, with the gradient of the trained variables."""
+        raise NotImplementedError
+
+    def needed(self, lo: Any, hi: Any) -> Any:
+        """Fewest integer bits that hold ``lo`` and ``hi`` after rounding, two's complement."""
+        raise NotImplementedError
+
+    # -- forward ---------------------------------------------------------------------------------
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """Quantize ``x``; see the table in the module docstring."""
+        return self._wrapping(x, training) if self.is_wrap else self._saturating(x)
+
+    def _saturating(self, x: Any) -> Any:
+        dtype, to = self.compute_dtype, self._to_tensor(x)
+        k, i = to(self._sign()), ops.round(self._i)
+        i, f = to(i), to(self.fraction(i))
+        # A width below zero is treated as zero here, so that its gradient can bring it back.
+        reach = ops.maximum(i, -f)
+        lo, hi = bounds(k, reach, f, self.overflow_mode, dtype)
+        clipped = ops.clip(x, lo, hi)
+        y = round_to(clipped, f, self.round_mode, dtype)
+        y = ops.where(k + i + f > 0, y, 0.0)
+        above, below = x > hi, x < lo
+        inside = ops.logical_not(ops.logical_or(above, below))
+        if self.is_fixed:
+            return attach(y, x, inside)
+        step, top = pow2(-f, dtype), pow2(reach, dtype)
+        beyond = ops.cast(above, dtype) - k * ops.cast(below, dtype)
+        beyond_f = beyond if self.overflow_mode == "SAT_SYM" else ops.cast(above, dtype)
+        df = LN2 * ops.where(inside, x - y, beyond_f * step)
+        zero_i, zero_f = (to(z) for z in self.carriers())
+        return attach(y, x, inside, (zero_f, df), (zero_i, LN2 * beyond * top))
+
+    def _wrapping(self, x: Any, training: bool) -> Any:
+        dtype, to = self.compute_dtype, self._to_tensor(x)
+        tracked = training and self.trainable
+        records = None if self.is_fixed else active_records()
+        i = ops.round(self._i)
+        if not self.is_fixed and (tracked or self.is_weight or records is not None):
+            lo, hi = (ops.stop_gradient(v) for v in self.mapper.extrema(x, self.width_shape))
+            if records is not None:
+                records.append((self, lo, hi))
+            if tracked or self.is_weight:
+                i = self.needed(lo, hi)
+                if not self.is_weight:
+                    i = ops.maximum(i, self._i - self.config["i_decay_speed"])
+                i = self._constrained(i)
+                if tracked:
+                    self._i.assign(i)
+                i = ops.round(i)
+            if tracked and not self.is_weight:
+                self._k.assign(ops.maximum(self._k, self.signs(lo, i)))
+                self.traced.assign(0)
+        k, f = to(self._sign()), to(self.fraction(i))
+        i = to(i)
+        y = round_to(x, f, self.round_mode, dtype)
+        if not (training or self.is_weight or records is not None):
+            y = ops.where(k + i + f > 0, wrap(y, k, i, dtype), 0.0)
+        if self.is_fixed:
+            return attach(y, x, None)
+        _, zero_f = self.carriers()
+        return attach(y, x, None, (to(zero_f), LN2 * (x - y)))
+
+    def settle(self, lo: Any, hi: Any) -> tuple[Any, Any]:
+        """The (k, i) for recorded extrema, in tensors."""
+        i = ops.round(self._constrained(self.needed(lo, hi)))
+        return self.signs(lo, i), i
+
+    def assign_range(self, k: np.ndarray, i: np.ndarray) -> bool:
+        """Store traced widths and mark them as traced; whether they are new."""
+        k_before, i_before, _ = self.frozen()
+        self._k.assign(k)
+        self._i.assign(i)
+        if not self.is_weight:
+            self.traced.assign(1)
+        return not (np.array_equal(k, k_before) and np.array_equal(i, i_before))
+
+    def signs(self, lo: Any, i: Any) -> Any:
+        """Sign bits (uint8) needed for values of ``lo`` and up, given integer bits ``i``."""
+        below = round_to(lo, self.fraction(i), self.round_mode, self.compute_dtype) < 0
+        return ops.cast(below, "uint8")
+
+    # -- read-out --------------------------------------------------------------------------------
+
+    def bits(self, shape: tuple[int, ...]) -> Any:
+        """Bits that count for EBOPs, expanded for ``shape``: the sign counts in SAT mode only."""
+        return self.mapper.to_tensor(self.width(), shape)
+
+    def frozen(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The integer widths (k, i, f) as int64 arrays of the width shape."""
+        i = ops.round(self._i)
+        return tuple(  # type: ignore[return-value]
+            np.broadcast_to(np.rint(ops.convert_to_numpy(v)).astype(np.int64), self.width_shape)
+            for v in (self._k, i, self.fraction(i))
+        )
+
+    def variables_finite(self) -> bool:
+        """Whether no width is NaN or infinite."""
+        return all(np.isfinite(ops.convert_to_numpy(v)).all() for v in self.variables)
+
+    # -- helpers ---------------------------------------------------------------------------------
+
+    def _sign(self) -> Any:
+        return ops.cast(self._k, self.compute_dtype)
+
+    def _to_tensor(self, x: Any) -> Any:
+        shape = x.shape
+        return lambda widths: self.mapper.to_tensor(widths, shape) if widths.shape else widths
+
+    def _constrained(self, i: Any) -> Any:
+        constraint = self.config["ic"]
+        return i if constraint is None else constraint(i)
+
+
+class KIF(FixedPoint):
+    """``i`` and ``f`` are the variables (``i`` is tracked in WRAP mode)."""
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create k, i and f."""
+        super().build(shape)
+        self._f = self._width("f")
+
+    def fraction(self, i: Any) -> Any:
+        """Round f."""
+        return ops.round(self._f)
+
+    def carriers(self) -> tuple[Any, Any]:
+        """Gradients of i and f."""
+        return carrier(self._i), carrier(self._f)
+
+    def width(self) -> Any:
+        """max(0, i + f), with the sign where it counts; no gradient at zero."""
+        signs = self._sign() if self.overflow_mode == "SAT" else 0.0
+        bits = ops.round(self._i) + ops.round(self._f) + signs
+        zero = carrier(self._i) + carrier(self._f)
+        return ops.where(bits > 0, ops.stop_gradient(bits) + zero, 0.0)
+
+    def needed(self, lo: Any, hi: Any) -> Any:
+        """Integer bits for the rounded extrema; -f, that is width zero, where both are zero."""
+        dtype, f = self.compute_dtype, ops.round(self._f)
+        lo, hi = (round_to(v, f, self.round_mode, dtype) for v in (lo, hi))
+        one = pow2(-f, dtype)
+        up = floor_log2(ops.maximum(hi, one), dtype) + 1
+        down = ceil_log2(ops.maximum(-lo, one), dtype)
+        return ops.maximum(
+            ops.where(hi > 0, up, -f),
+            ops.where(lo < 0, down, -f),
+        )
+
+
+class KBI(FixedPoint):
+    """``b`` and ``i`` are the variables; f = b - i, so a larger ``i`` is a coarser grid."""
+
+    _LEAST = -23.0  # integer bits where nothing but zeros was seen
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create k, i and b."""
+        super().build(shape)
+        self._b = self._width("b")
+
+    def fraction(self, i: Any) -> Any:
+        """B - i."""
+        return ops.round(self._b) - i
+
+    def carriers(self) -> tuple[Any, Any]:
+        """Gradients of i at constant b, and of b."""
+        zero_b = carrier(self._b)
+        zero_i = carrier(self._i)
+        return zero_i, zero_b if self.is_wrap else zero_b - zero_i
+
+    def width(self) -> Any:
+        """B, with the sign where it counts."""
+        b = ops.round(self._b)
+        bits = ops.where(b > 0, b, 0.0) + (self._sign() if self.overflow_mode == "SAT" else 0.0)
+        return ops.stop_gradient(bits) + carrier(self._b)
+
+    def needed(self, lo: Any, hi: Any) -> Any:
+        """Integer bits such that the extrema, rounded to the grid these bits imply, fit.
+
+        The answer is one of three neighbours of the exponent of the larger magnitude: rounding
+        may carry into the next power of two, or pull a negative value back to one.
+        """
+        dtype, b = self.compute_dtype, ops.maximum(ops.round(self._b), 1.0)
+        least = pow2(ops.full_like(b, self._LEAST), dtype)
+        e = floor_log2(ops.maximum(ops.maximum(hi, -lo), least), dtype)
+
+        def fits(i: Any) -> Any:
+            low, high = bounds(1.0, i, b - i, "WRAP", dtype)
+            up = round_to(hi, b - i, self.round_mode, dtype) <= high
+            return ops.logical_and(up, round_to(lo, b - i, self.round_mode, dtype) >= low)
+
+        return ops.where(fits(e), e, ops.where(fits(e + 1), e + 1, e + 2))
+
+    def signs(self, lo: Any, i: Any) -> Any:
+        """As for KIF, but zero bits have no sign."""
+        return super().signs(lo, i) * ops.cast(ops.round(self._b) > 0, "uint8")
+
+
+def _initializer(start: Any) -> Any:
+    if isinstance(start, int | float):
+        return keras.initializers.Constant(start)
+    return keras.initializers.get(start)

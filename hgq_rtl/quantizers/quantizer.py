@@ -1,0 +1,171 @@
+"""The public quantizer layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from hgq_rtl.errors import ConfigError, LoweringError
+from hgq_rtl.quantizers.config import QuantizerConfig
+from hgq_rtl.quantizers.fixed_point import KBI, KIF, FixedPoint
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hgq_rtl.lowering.array import FixedArray
+
+_FORMATS = {"kbi": KBI, "kif": KIF}
+_LAYER_ARGUMENTS = ("name", "dtype")
+
+
+@keras.saving.register_keras_serializable(package="hgq_rtl")
+class Quantizer(keras.layers.Layer):
+    """Quantize a tensor with trainable widths.
+
+    Built from a QuantizerConfig, or from its arguments. Usable alone in a model, where it costs
+    no EBOPs, and used by every layer for its inputs, weights and outputs.
+
+    Around the number format Q: x → a·(s·Q(x/s)) + c with ``scaler`` s and ``affine`` (a, c); in
+    training, ``qnoise_factor`` q mixes Q(x) with x as x + q·(Q(x) - x).
+
+    ``round_mode`` and ``overflow_mode`` are those of ``hgq_rtl.fixed``, which defines the result.
+
+    >>> q = Quantizer("kif", i0=1, f0=1, overflow_mode="SAT")
+    >>> [float(v) for v in q(np.array([[-9.0, 0.3, 0.75]]))[0]]
+    [-2.0, 0.5, 1.0]
+    """
+
+    def __init__(self, config: QuantizerConfig | str | None = None, **kwargs: Any) -> None:
+        layer = {key: kwargs.pop(key) for key in _LAYER_ARGUMENTS if key in kwargs}
+        if config is None or isinstance(config, str):
+            kwargs.setdefault("q_type", config or "default")
+            config, kwargs = QuantizerConfig(**kwargs), {}
+        elif "trainable" in kwargs:  # of this layer, as when loading; the widths have their own
+            layer["trainable"] = kwargs.pop("trainable")
+        if kwargs:
+            raise ConfigError(
+                f"give {min(kwargs)!r} inside the config, or no config",
+                hint="config.replace(...) makes a changed copy",
+            )
+        config = as_config(config, "datalane")
+        super().__init__(**layer)
+        self.config = config
+        self.format: FixedPoint | None = None
+        if config.q_type in _FORMATS:
+            self.format = _FORMATS[config.q_type](config, name="format", dtype=self.dtype_policy)
+
+    @property
+    def round_mode(self) -> str:
+        """Rounding mode, a name of ``fixed.ROUNDINGS``."""
+        return self.config["round_mode"]
+
+    @property
+    def overflow_mode(self) -> str:
+        """Overflow mode, a name of ``fixed.OVERFLOWS``."""
+        return self.config["overflow_mode"]
+
+    @property
+    def is_dummy(self) -> bool:
+        """Whether this quantizer passes values through."""
+        return self.format is None
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Create the widths for a tensor of ``shape``, batch axis included if it has one."""
+        if self.format is not None:
+            self.format.build(shape)
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """Quantize ``x``."""
+        scaler, affine, q = (self.config[n] for n in ("scaler", "affine", "qnoise_factor"))
+        y = x
+        if self.format is not None:
+            y = self.format(x if scaler is None else x / scaler, training=training)
+            if scaler is not None:
+                y = y * scaler
+            if training and q is not None and q != 1:
+                y = x + q * (y - x)
+        return y if affine is None else y * affine[0] + affine[1]
+
+    def lower(self, x: FixedArray) -> FixedArray:
+        """Quantize symbolically. Raises LoweringError where hardware and training could differ."""
+        for name in ("scaler", "affine"):
+            if self.config[name] is not None:
+                raise LoweringError(f"a quantizer with {name} has no hardware form yet",
+                                    received=f"{name}={self.config[name]!r}")  # fmt: skip
+        if self.format is None:
+            return x
+        if not self.is_settled:
+            raise LoweringError(
+                "the range of a WRAP quantizer is not known",
+                received="a model that was never traced, or was trained after its last trace",
+                hint="Call trace_minmax(model, data) with data that cover all inputs, then retry",
+            )
+        k, i, f = self.frozen(x.shape)
+        return x.quantize(k, i, f, self.round_mode, self.overflow_mode)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the integer bits are final: always, except for WRAP before tracing."""
+        fmt = self.format
+        if fmt is None or fmt.is_fixed or fmt.is_weight or not fmt.is_wrap:
+            return True
+        return bool(ops.convert_to_numpy(fmt.traced))
+
+    def frozen(
+        self, shape: tuple[int, ...]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Integer widths (k, i, f), int64, each of ``shape`` (a tensor without batch axis).
+
+        A total width k + i + f of zero or less is the constant zero. Raises LoweringError for NaN
+        widths, for widths that differ along the batch axis, and for a dummy quantizer.
+        """
+        if self.format is None:
+            raise LoweringError("a dummy quantizer has no widths")
+        if not self.format.variables_finite():
+            raise LoweringError(
+                "a bit width is NaN or infinite",
+                hint="The training has diverged; go back to an earlier checkpoint",
+            )
+        batched = len(self.format.width_shape) == len(shape) + 1
+        full = (1, *shape) if batched else tuple(shape)
+        widths = []
+        for v in self.format.frozen():
+            v = np.asarray(self.format.mapper.to_tensor(v, full))
+            if batched and v.ndim == len(full) and v.shape[0] != 1:
+                raise LoweringError("widths differ along the batch axis",
+                                    hint="Add axis 0 to homogeneous_axis")  # fmt: skip
+            widths.append(np.broadcast_to(v, full).reshape(shape))
+        return widths[0], widths[1], widths[2]
+
+    def bits(self, shape: tuple[int, ...]) -> Any:
+        """Bits that count for EBOPs, broadcastable to ``shape``; zero for a dummy quantizer.
+
+        The sign counts in overflow mode SAT only: SAT_SYM and WRAP use the sign's codes fully.
+        """
+        if self.format is None:
+            return ops.zeros((1,) * len(shape), self.compute_dtype)
+        return self.format.bits(shape)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return ``shape``."""
+        return shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor arguments."""
+        base = super().get_config()
+        return {**base, "config": keras.saving.serialize_keras_object(self.config)}
+
+
+def as_config(conf: Any, place: str) -> QuantizerConfig:
+    """A QuantizerConfig from None (the default of ``place``), a config or a serialized config."""
+    if conf is None:
+        return QuantizerConfig(place=place)
+    if isinstance(conf, dict) and "class_name" in conf:
+        conf = keras.saving.deserialize_keras_object(conf)
+    if not isinstance(conf, QuantizerConfig):
+        raise ConfigError("a quantizer configuration must be a QuantizerConfig",
+                          received=type(conf).__name__)  # fmt: skip
+    return conf
