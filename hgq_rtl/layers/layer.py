@@ -83,8 +83,13 @@ class QLayer(keras.layers.Layer):
             self._ebops = self._scalar("ebops", 0.0)
 
     def _scalar(self, name: str, value: float) -> Any:
-        start = keras.initializers.Constant(value)
-        return self.add_weight((), start, "float32", trainable=False, name=name)
+        return self.add_weight(
+            (),
+            lambda shape, dtype=None: np.full(shape, value, dtype),
+            "float32",
+            trainable=False,
+            name=name,
+        )
 
     # -- training ----------------------------------------------------------------------------------
 

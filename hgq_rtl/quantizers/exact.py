@@ -27,7 +27,7 @@ def check_dtype(dtype: str) -> None:
 
 
 def pow2(e: Any, dtype: str) -> Any:
-    """2^e, exact. ``e``: float tensor of integer values; limited to the normal range of ``dtype``."""
+    """2^e, exact, for a float tensor of integers; limited to the normal range of ``dtype``."""
     bias = _BIAS[dtype]
     e = ops.cast(ops.clip(e, 1 - bias, bias), _INTEGER[dtype])
     return ops.view(ops.left_shift(e + bias, MANTISSA[dtype]), dtype)

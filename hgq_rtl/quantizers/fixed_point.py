@@ -83,16 +83,10 @@ class FixedPoint(keras.layers.Layer):
 
     def _width(self, name: str, trainable: bool = True) -> Any:
         """Add one width variable, inside its constraint from the start."""
-        start = _initializer(self.config[name + "0"])
         constraint = self.config[name + "c"]
-
-        def initial(shape: Any, dtype: Any = None) -> Any:
-            value = start(shape, dtype=dtype)
-            return value if constraint is None else constraint(value)
-
         return self.add_weight(
             self.width_shape,
-            initial,
+            _initializer(self.config[name + "0"], constraint),
             trainable=trainable and not self.is_fixed,
             constraint=constraint,
             regularizer=self.config[name + "r"],
@@ -309,7 +303,16 @@ class KBI(FixedPoint):
         return super().signs(lo, i) * ops.cast(ops.round(self._b) > 0, "uint8")
 
 
-def _initializer(start: Any) -> Any:
-    if isinstance(start, int | float):
-        return keras.initializers.Constant(start)
-    return keras.initializers.get(start)
+def _initializer(start: Any, constraint: Any = None) -> Any:
+    """An initializer for a number or Keras initializer, followed by a constraint.
+
+    Numbers become NumPy arrays, since each backend fill of a new shape would be compiled.
+    """
+    if not isinstance(start, int | float):
+        keras_start = keras.initializers.get(start)
+        if constraint is None:
+            return keras_start
+        return lambda shape, dtype=None: constraint(keras_start(shape, dtype=dtype))
+    if constraint is not None:
+        start = float(ops.convert_to_numpy(constraint(ops.convert_to_tensor(float(start)))))
+    return lambda shape, dtype=None: np.full(shape, start, dtype)

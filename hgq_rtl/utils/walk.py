@@ -31,9 +31,9 @@ def compiled(function: Callable[..., Any], variables: list[Any]) -> Callable[...
         return function
     import jax
 
-    @jax.jit
     def run(values: list[Any], *args: Any) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             return function(*args)
 
-    return lambda *args: run([v.value for v in variables], *args)
+    jitted = jax.jit(run)
+    return lambda *args: jitted([v.value for v in variables], *args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from hgq_rtl.errors import ConfigError
 
@@ -28,7 +29,7 @@ class PieceWiseSchedule:
         if not self.knots:
             raise ConfigError("a schedule needs at least one knot", received="none")
         epochs = [e for e, _, _ in self.knots]
-        if any(b <= a for a, b in zip(epochs, epochs[1:], strict=False)):
+        if any(b <= a for a, b in pairwise(epochs)):
             raise ConfigError("the epochs of a schedule must increase", received=str(epochs))
         for n, (_, value, kind) in enumerate(self.knots):
             if kind not in ("linear", "log", "constant"):
@@ -52,5 +53,5 @@ class PieceWiseSchedule:
             return a + (b - a) * t
         if a == 0 or b == 0:
             ramp = _DECADES ** (t if a == 0 else 1 - t)
-            return (a + b) * (ramp - 1) / (_DECADES - 1)
+            return float((a + b) * (ramp - 1) / (_DECADES - 1))
         return float(a * (b / a) ** t)
