@@ -1,0 +1,296 @@
+"""Layer modules through Amaranth: one rule per native op, one named signal per node.
+
+The only file that imports Amaranth. Signals are assigned in topological order and never from
+nested expressions, which Amaranth walks recursively; shifts are concatenations, because ``<<``
+costs a cell of its own.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from amaranth.back import verilog
+from amaranth.hdl import Cat, ClockDomain, Const, Module, Mux, Shape, Signal, Value
+
+from hgq_rtl.emit import partition as parts
+from hgq_rtl.emit import verilog_top
+from hgq_rtl.emit.backend import CoreInfo, Emitted
+from hgq_rtl.emit.tidy import tidy
+from hgq_rtl.errors import EmitError
+from hgq_rtl.fixed import Fixed, common_exp
+from hgq_rtl.ir.graph import Graph
+from hgq_rtl.ir.interface import Interface
+from hgq_rtl.ir.node import Node, Op
+from hgq_rtl.ir.ops import (
+    ADD,
+    AND,
+    CAST,
+    COMPARE,
+    CONST,
+    INPUT,
+    MAX,
+    MIN,
+    MUL,
+    MUX,
+    NOT,
+    OR,
+    REG,
+    SHIFT,
+    TABLE,
+    XOR,
+)
+
+Rule = Callable[..., Any]
+RULES: dict[Op, Rule] = {}
+"""Each gets the module, the node, the target signal, then the arguments, each a Value of exactly
+its node's width and sign; it returns the result, which may be wider but must have the right value.
+"""
+
+MAX_BITS = (1 << 16) - 8
+"""Amaranth numbers the bits of a wire, and of all input ports together, with 16 bits."""
+
+
+def emits(*ops: Op) -> Callable[[Rule], Rule]:
+    """Register the decorated function as the rule of ``ops``."""
+
+    def register(rule: Rule) -> Rule:
+        RULES.update(dict.fromkeys(ops, rule))
+        return rule
+
+    return register
+
+
+# --- wiring ----------------------------------------------------------------------------------
+
+
+def _as(value: Value, signed: bool) -> Value:
+    return value.as_signed() if signed else value.as_unsigned()
+
+
+def _aligned(value: Value, type: Fixed, exp: int) -> Value:
+    """The value as an integer at the finer exponent ``exp``: zeros appended."""
+    if type.is_zero or type.exp == exp:
+        return value
+    return _as(Cat(Const(0, type.exp - exp), value), type.signed)
+
+
+def _fit(value: Value, width: int) -> Value:
+    """Exactly ``width`` low bits, extended by the value's own sign."""
+    if len(value) >= width:
+        return value[:width]
+    if not value.shape().signed:
+        return Cat(value, Const(0, width - len(value)))
+    return Cat(value, value[-1].replicate(width - len(value)))
+
+
+def _pair(node: Node, a: Value, b: Value) -> tuple[Value, Value]:
+    ta, tb = (arg.type for arg in node.args[-2:])
+    exp = common_exp(ta, tb)
+    return _aligned(a, ta, exp), _aligned(b, tb, exp)
+
+
+# --- one rule per op -------------------------------------------------------------------------
+
+
+@emits(INPUT, CONST)
+def _source(m: Module, node: Node, out: Signal) -> Value:
+    raise AssertionError("ports and constants are made before any rule runs")
+
+
+@emits(SHIFT)
+def _shift(m: Module, node: Node, out: Signal, a: Value) -> Value:
+    return a
+
+
+@emits(REG)
+def _reg(m: Module, node: Node, out: Signal, a: Value) -> None:
+    m.d.sync += out.eq(a)
+
+
+@emits(ADD)
+def _add(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
+    (ta, tb), (sub,) = (arg.type for arg in node.args), node.attrs
+    if ta.is_zero or tb.is_zero:
+        if not ta.is_zero:
+            return a
+        return -b if sub else b
+    low, high, t = (a, b, tb) if ta.exp < tb.exp else (b, a, ta)
+    gap = abs(ta.exp - tb.exp)
+    if not sub and not low.shape().signed and len(low) <= gap:
+        return _as(Cat(_fit(low, gap), high), t.signed)  # nothing overlaps: no adder
+    a, b = _pair(node, a, b)
+    return a - b if sub else a + b
+
+
+@emits(MUL)
+def _mul(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
+    return a * b
+
+
+@emits(MAX, MIN)
+def _extremum(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
+    width = node.type.width
+    if any(arg.type.is_zero for arg in node.args):
+        x, t = (b, node.args[1].type) if node.args[0].type.is_zero else (a, node.args[0].type)
+        zero = Const(0, width)
+        if not t.signed:
+            return x if node.op is MAX else zero
+        x, negative = _fit(x, width), x[-1]
+        return Mux(negative, zero, x) if node.op is MAX else Mux(negative, x, zero)
+    a, b = _pair(node, a, b)
+    less = Signal(1, name=f"{out.name}{parts.PART}")
+    m.d.comb += less.eq(a < b)
+    a, b = _fit(a, width), _fit(b, width)
+    return Mux(less, b, a) if node.op is MAX else Mux(less, a, b)
+
+
+@emits(MUX)
+def _mux(m: Module, node: Node, out: Signal, c: Value, a: Value, b: Value) -> Value:
+    a, b = (_fit(x, node.type.width) for x in _pair(node, a, b))
+    return Mux(c, a, b)
+
+
+@emits(COMPARE)
+def _compare(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
+    (kind,) = node.attrs
+    if kind == "lt" and node.args[1].type.is_zero:
+        return a[-1] if a.shape().signed else Const(0, 1)
+    a, b = _pair(node, a, b)
+    return a < b if kind == "lt" else a == b
+
+
+@emits(CAST)
+def _cast(m: Module, node: Node, out: Signal | None, a: Value) -> Value:
+    drop, width = node.attrs[0] - node.args[0].type.exp, node.type.width
+    if drop >= len(a):
+        a = a[-1].as_signed()  # only copies of the sign are left
+    else:
+        a = _as(a[drop:], a.shape().signed)
+    return _as(_fit(a, width), node.type.signed)
+
+
+@emits(TABLE)
+def _table(m: Module, node: Node, out: Signal, a: Value) -> None:
+    entries, lo, _ = node.attrs
+    t = node.args[0].type
+    live = {n: entries[n - lo] for n in range(t.lo, t.hi + 1)}
+    # Values that cannot occur take the most common entry, and so need no case of their own.
+    usual = Counter(live.values()).most_common(1)[0][0]
+    with m.Switch(a.as_unsigned()):
+        for n, entry in live.items():
+            if entry != usual:
+                with m.Case(n & ((1 << t.width) - 1)):
+                    m.d.comb += out.eq(entry)
+        with m.Default():
+            m.d.comb += out.eq(usual)
+
+
+@emits(AND, OR, XOR)
+def _bitwise(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
+    a, b = (_fit(x, node.type.width) for x in _pair(node, a, b))
+    if node.op is AND:
+        return a & b
+    return a | b if node.op is OR else a ^ b
+
+
+@emits(NOT)
+def _not(m: Module, node: Node, out: Signal, a: Value) -> Value:
+    return ~_fit(a, node.type.width)
+
+
+# --- a module, and all of them ---------------------------------------------------------------
+
+
+def _elaborate(module: parts.Module) -> tuple[Module, list[Signal]]:
+    """The Amaranth module of a layer and its ports, in order."""
+    m = Module()
+    value: dict[Node, Value] = {}
+    for node in module.graph.nodes:
+        t = node.type
+        shape = Shape(t.width, t.signed)
+        name = module.signals.get(node)
+        if t.is_const:
+            value[node] = Const(t.lo, Shape(max(t.width, 1), t.signed))
+            continue
+        args = [value[arg] for arg in node.args]
+        if name is None:
+            value[node] = RULES[node.op](m, node, None, *args)
+            continue
+        out = value[node] = Signal(shape, name=name, reset_less=True)
+        if node.op is not INPUT:
+            result = RULES[node.op](m, node, out, *args)
+            if result is not None:
+                m.d.comb += out.eq(result)
+    ports = [value[n] for n in (*module.graph.inputs, *module.graph.outputs) if n in module.signals]
+    return m, ports
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Amaranth makes millions of small objects that live on: looking for garbage takes a third."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def convert(modules: Sequence[parts.Module]) -> list[str]:
+    """Verilog of each module, from one run of Yosys (its start costs 0.25 s)."""
+    with _no_collection():
+        batch = Module()
+        clock = batch.domains.sync = ClockDomain("sync", reset_less=True)
+        ports: dict[str, Any] = {"clk": (clock.clk, None)}
+        for number, module in enumerate(modules):
+            m, signals = _elaborate(module)
+            setattr(batch.submodules, f"m{number}", m)
+            ports.update({f"m{number}_{s.name}": (s, None) for s in signals})
+        text = verilog.convert(
+            batch, name="batch", ports=ports, emit_src=False, strip_internal_attrs=True
+        )
+    found = _modules_of(text)
+    return [tidy(found[f"\\batch.m{n} "], module) for n, module in enumerate(modules)]
+
+
+def _modules_of(text: str) -> dict[str, str]:
+    """Text of each module by its name as written."""
+    found = {}
+    for part in text.split("\nmodule ")[1:]:
+        body = part.partition("\nendmodule")[0]
+        found[body.partition("(")[0]] = body
+    return found
+
+
+def _check_widths(modules: Sequence[parts.Module]) -> None:
+    for module in modules:
+        total = sum(n.type.width for n in module.graph.inputs if not n.type.is_const)
+        for what, bits in (("input ports of", total), *((s, n.type.width) for n, s in module.signals.items())):
+            if bits > MAX_BITS:
+                raise EmitError(
+                    f"the {what}" if False else f"{what} module '{module.name}' have {bits} bits",
+                    where=module.scope,
+                )
+
+
+class AmaranthBackend:
+    """Verilog, with a module and a file per layer."""
+
+    ops = frozenset(RULES)
+
+    def emit(self, graph: Graph, interface: Interface, info: CoreInfo) -> Emitted:
+        """See ``hgq_rtl.emit.backend.emit``."""
+        return verilog_top.assemble(graph, interface, info, convert_all)
+
+
+def convert_all(modules: Sequence[parts.Module]) -> list[str]:
+    _check_widths(modules)
+    return convert(modules)
+
+
+BACKEND = AmaranthBackend()

@@ -1,0 +1,179 @@
+"""Rearrange a module that Yosys printed, so that it reads from inputs to outputs.
+
+Yosys sorts declarations by name and statements by nothing in particular. Here every statement is
+joined with the declaration of what it drives, in the order of the graph, under the origin it came
+from. Only whole lines move, with one exception: a result computed into a wider temporary and then
+cut, which is the same as computing it into the narrower wire, since all such operators (+ - * ~)
+give the same low bits at any width. Text with an unknown line is returned as it came.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from hgq_rtl.emit.partition import PART, Module
+from hgq_rtl.fixed import Fixed
+from hgq_rtl.ir.node import Node
+
+WAKE = "wake"
+_NAME = r"(\\\S+ |\w+)"
+_DECLARE = re.compile(rf"  (wire|reg|input|output) (\[\d+:0\] )?{_NAME}( = .*)?;")
+_ASSIGN = re.compile(rf"  assign {_NAME} = (.*);")
+_CUT = re.compile(r"(\\\$\d+ )\[(?:(\d+):)?0\]")
+_READ = re.compile(r"(\\\$\d+ )(?:\[(\d+)(?::(\d+))?\])?")
+_MODULAR = re.compile(r" [-+*] |^- ")
+_TEMPORARY = re.compile(r"\\\$\d+ ")
+_WAKE = re.compile(r"\\\$auto\$verilog_backend\S+ ")
+
+
+@dataclass
+class _Parsed:
+    ranges: dict[str, str] = field(default_factory=dict)
+    registers: dict[str, str] = field(default_factory=dict)
+    """Name to initial value (possibly empty) of what an always block drives."""
+    assigns: dict[str, str] = field(default_factory=dict)
+    blocks: dict[str, list[str]] = field(default_factory=dict)
+    wakes: bool = False
+
+
+def _parse(body: str) -> _Parsed | None:
+    parsed = _Parsed()
+    lines = iter(body.split(");\n", 1)[1].split("\n"))
+    for line in lines:
+        if not line.strip():
+            continue
+        if _WAKE.search(line) and line.startswith("  reg "):
+            parsed.wakes = True
+        elif match := _DECLARE.fullmatch(line):
+            kind, bits, name, init = match.groups()
+            parsed.ranges[name] = bits or ""
+            if kind == "reg":
+                parsed.registers[name] = init or ""
+        elif match := _ASSIGN.fullmatch(line):
+            if match[1] in parsed.assigns:
+                return None
+            parsed.assigns[match[1]] = match[2]
+        elif line.startswith("  always @(posedge clk)"):
+            step = next(lines, "")
+            parsed.blocks[step.partition("<=")[0].strip()] = [f"{line} {step.strip()}"]
+        elif line == "  always @* begin":
+            block = [line]
+            while block[-1] != "  end":
+                block.append(next(lines))
+            target = re.search(rf"^ +{_NAME} = ", "\n".join(block), re.MULTILINE)
+            if target is None:
+                return None
+            parsed.blocks[target[1]] = block
+        else:
+            return None
+    return parsed
+
+
+def _inline_cuts(parsed: _Parsed) -> None:
+    """``t = a + b; x = t[7:0]; y = t[7]`` becomes ``x = a + b; y = x[7]``, where x has all bits
+    of t that anything reads.
+    """
+    top: dict[str, int] = {}
+    for text in (*parsed.assigns.values(), *(line for b in parsed.blocks.values() for line in b)):
+        for name, high, _ in _READ.findall(text):
+            # A read of the whole temporary, without a slice, needs every bit.
+            top[name] = max(top.get(name, 0), int(high) if high else 1 << 30)
+    cut: dict[str, str] = {}
+    for name, value in parsed.assigns.items():
+        match = _CUT.fullmatch(value)
+        if match and int(match[2] or 0) == top[match[1]] and _MODULAR.search(parsed.assigns[match[1]]):
+            cut.setdefault(match[1], name)
+    for temporary, name in cut.items():
+        parsed.assigns[name] = parsed.assigns.pop(temporary)
+        del parsed.ranges[temporary]
+    if not cut:
+        return
+
+    def rename(match: re.Match[str]) -> str:
+        name = cut.get(match[1])
+        if name is None:
+            return match[0]
+        low = match[2] if match[3] is None else match[3]
+        bits = "" if match[2] == "0" else f"[{match[2]}:0] "
+        whole = low == "0" and parsed.ranges[name] == bits
+        return name if whole else f"{name}{match[0][len(match[1]):]}"
+
+    for name, value in parsed.assigns.items():
+        parsed.assigns[name] = _READ.sub(rename, value)
+    for block in parsed.blocks.values():
+        block[:] = [_READ.sub(rename, line) for line in block]
+
+
+def port_note(t: Fixed) -> str:
+    """The format of a value for a comment, such as ``s6@-3``."""
+    return f"{'s' if t.signed else 'u'}{t.width}@{t.exp}"
+
+
+def tidy(body: str, module: Module) -> str:
+    """The module's text. ``body``: what follows ``module`` up to ``endmodule`` in Yosys' output."""
+    parsed = _parse(body)
+    graph = module.graph
+    outputs = set(graph.outputs)
+    named = [(node, module.signals[node]) for node in graph.nodes if node in module.signals]
+    if parsed is not None:
+        _inline_cuts(parsed)
+    if parsed is None or any(name not in parsed.ranges for _, name in named):
+        return f"module {module.name} ({body.partition('(')[2]}\nendmodule\n"
+    ports = ["  input wire clk"] if module.clocked else []
+    for node, name in named:
+        if node in graph.inputs:
+            ports.append(f"  input wire {parsed.ranges[name]}{name}")
+    for node, name in named:
+        if node in outputs:
+            kind = "reg" if name in parsed.registers else "wire"
+            init = parsed.registers.get(name, "")
+            ports.append(f"  output {kind} {parsed.ranges[name]}{name}{init}")
+    lines = [f"module {module.name} (", ",\n".join(ports), ");"]
+    if parsed.wakes:
+        lines += [
+            "  // Never changes. Makes event-driven simulators look at every table at time 0.",
+            f"  reg {WAKE} = 0;",
+        ]
+    origin, written = None, {name for node, name in named if node in graph.inputs} | {"clk"}
+    for node, name in named:
+        if node in graph.inputs:
+            continue
+        here = graph.origin(node)
+        if here != origin:
+            lines.append(f"\n  // {here or 'no layer'}")
+            origin = here
+        for signal in (*_temporaries(name, parsed, written), name):
+            written.add(signal)
+            lines += _statement(signal, parsed, node if signal == name else None, node in outputs)
+    if left := set(parsed.ranges) - written:
+        assert not left - set(parsed.ranges)
+        for name in sorted(left):
+            lines += _statement(name, parsed, None, False)
+    lines.append("endmodule")
+    return _WAKE.sub(WAKE, "\n".join(lines)) + "\n"
+
+
+def _temporaries(name: str, parsed: _Parsed, written: set[str]) -> list[str]:
+    """Unwritten helpers that ``name`` reads: temporaries, and the comparison of a max."""
+    text = parsed.assigns.get(name, "") + "\n".join(parsed.blocks.get(name, []))
+    found = [name + PART] if name + PART in parsed.ranges and name + PART in text else []
+    found += _TEMPORARY.findall(text)
+    fresh = [t for t in dict.fromkeys(found) if t in parsed.ranges and t not in written]
+    return [d for t in fresh for d in (*_temporaries(t, parsed, written), t)]
+
+
+def _statement(name: str, parsed: _Parsed, node: Node | None, is_port: bool) -> list[str]:
+    """Declaration and driver of one signal; ports are declared in the header already."""
+    note = f"  // {port_note(node.type)}" if node is not None else ""
+    if name in parsed.blocks:
+        init = parsed.registers[name]
+        head = [] if is_port else [f"  reg {parsed.ranges[name]}{name}{init};"]
+        first, *rest = parsed.blocks[name]
+        return [*head, first + note, *rest]
+    value = parsed.assigns.get(name)
+    if value is None:
+        return [f"  wire {parsed.ranges[name]}{name};"]
+    if is_port:
+        return [f"  assign {name} = {value};{note}"]
+    return [f"  wire {parsed.ranges[name]}{name} = {value};{note}"]

@@ -1,0 +1,77 @@
+"""The fewest stages: every node as early as its arguments and the clock allow."""
+
+from __future__ import annotations
+
+import math
+
+from hgq_rtl.errors import ScheduleError
+from hgq_rtl.ir.graph import Graph
+from hgq_rtl.ir.node import Node
+from hgq_rtl.ir.ops import INPUT
+from hgq_rtl.schedule.schedule import Schedule
+from hgq_rtl.timing.model import DelayModel
+
+
+def clock_ps(clock_ns: float) -> int:
+    """The clock period in whole picoseconds. Raises ScheduleError unless it is positive.
+
+    >>> clock_ps(2.2)
+    2200
+    """
+    if not (math.isfinite(clock_ns) and round(clock_ns * 1000) > 0):
+        raise ScheduleError(
+            "the clock period must be a positive number of ns", received=f"{clock_ns}"
+        )
+    return round(clock_ns * 1000)
+
+
+def schedule(
+    graph: Graph,
+    model: DelayModel,
+    clock_ns: float,
+    *,
+    register_inputs: bool = False,
+    register_outputs: bool = True,
+) -> Schedule:
+    """A schedule with the fewest possible stages for this clock, one operation after the other.
+
+    Every node gets the smallest (stage, arrival time) that its arguments permit, which is also
+    what its users need, so no schedule has fewer stages. Raises ScheduleError if one operation
+    alone is slower than a stage.
+    """
+    period = clock_ps(clock_ns)
+    budget = period - model.register_overhead
+    _check_feasible(graph, model, period)
+    first = int(register_inputs)
+    stage: dict[Node, int] = {}
+    ready: dict[Node, tuple[int, int]] = {}
+    for node in graph.nodes:
+        if node.op is INPUT:
+            stage[node], ready[node] = 0, (first, 0)
+            continue
+        start = max((ready[arg] for arg in node.args if arg in ready), default=None)
+        if start is None:
+            continue
+        at, arrival = start
+        delay = model.delay(node, graph.origin(node))
+        if arrival + delay > budget:
+            at, arrival = at + 1, 0
+        stage[node], ready[node] = at, (at, arrival + delay)
+    last = max((ready[node][0] for node in graph.outputs if node in ready), default=first)
+    # Nodes that no output needs do not exist in graph.nodes, except inputs.
+    return Schedule(stage, last + register_outputs, register_inputs, register_outputs)
+
+
+def _check_feasible(graph: Graph, model: DelayModel, period: int) -> None:
+    delays = [(model.delay(node, graph.origin(node)), node) for node in graph.nodes]
+    worst, node = max(delays, key=lambda pair: pair[0], default=(0, None))
+    fastest = worst + model.register_overhead
+    if node is not None and fastest > period:
+        raise ScheduleError(
+            f"op '{node.op.name}' of {node.type.width} bits takes {worst} ps, "
+            f"more than one stage of {period} ps can hold",
+            received=f"a clock of {period / 1000} ns, of which registers take "
+            f"{model.register_overhead} ps",
+            where=graph.origin(node),
+            hint=f"The fastest clock for this design on '{model.name}' is {fastest / 1000} ns",
+        )
