@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from hgq_rtl.errors import ConfigError, LoweringError
-from hgq_rtl.layers.layer import QLayer
+from hgq_rtl.layers.layer import QLayer, exact_products
 from hgq_rtl.quantizers import QuantizerConfig
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ class QDense(QLayer):
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Compute the layer in floats."""
-        y = ops.matmul(self.iq(x, training=training), self.kq(self.kernel, training=training))
+        x, kernel = self.iq(x, training=training), self.kq(self.kernel, training=training)
+        with exact_products():
+            y = ops.matmul(x, kernel)
         if self.use_bias:
             y = y + self.bq(self.bias, training=training)
         return self.finish(self.activation(y), training)

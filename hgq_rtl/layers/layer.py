@@ -3,11 +3,15 @@
 A layer writes ``call`` (training) and ``lower`` (integers) one below the other::
 
     def call(self, x, training=False):
-        y = ...self.iq(x, training=training)...
+        x = self.iq(x, training=training)
+        with exact_products():
+            y = ...
         return self.finish(y, training)
 
+
     def lower(self, x):
-        y = ...self.iq.lower(x)...
+        x = self.iq.lower(x)
+        y = ...
         return self.oq.lower(y)
 
 and ``compute_ebops``. Inputs are quantized by the consumer, so the last layer of a network wants
@@ -16,6 +20,7 @@ and ``compute_ebops``. Inputs are quantized by the consumer, so the last layer o
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -25,11 +30,21 @@ from keras import ops
 from hgq_rtl.errors import LoweringError
 from hgq_rtl.layers.config import layer_default
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig, as_config
+from hgq_rtl.quantizers.exact import to_numpy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hgq_rtl.lowering.array import FixedArray
+
+
+def exact_products() -> AbstractContextManager[Any]:
+    """Multiply at full float precision inside: accelerators default to 10-bit mantissas."""
+    if keras.backend.backend() != "jax":
+        return nullcontext()
+    import jax
+
+    return jax.default_matmul_precision("float32")
 
 
 class QLayer(keras.layers.Layer):
@@ -116,14 +131,14 @@ class QLayer(keras.layers.Layer):
         """EBOPs at the last training step or trace; 0 where they are not counted."""
         if not (self.built and self.enable_ebops):
             return 0.0
-        return float(ops.convert_to_numpy(self._ebops))
+        return float(to_numpy(self._ebops))
 
     @property
     def beta(self) -> float:
         """Weight of EBOPs in the loss; assignable."""
         if not (self.built and self.enable_ebops):
             return self.beta0
-        return float(ops.convert_to_numpy(self._beta))
+        return float(to_numpy(self._beta))
 
     @beta.setter
     def beta(self, value: float) -> None:
@@ -145,7 +160,7 @@ class QLayer(keras.layers.Layer):
 
     def exact(self, tensor: Any, what: str) -> NDArray[np.float64]:
         """``tensor`` as float64, exactly. Raises LoweringError for NaN and infinity."""
-        values = np.asarray(ops.convert_to_numpy(tensor), np.float64)
+        values = to_numpy(tensor).astype(np.float64)
         bad = np.argwhere(~np.isfinite(values))
         if len(bad):
             index = tuple(int(n) for n in bad[0])

@@ -2,13 +2,15 @@
 
 Everything here is exact in float32 and in float64: powers of two are built from bit patterns,
 because the ``exp2`` and ``log2`` of the backends are approximations that miss powers of two.
-No function here has a gradient; ``gradients.py`` adds it.
+No function here has a gradient; ``gradients.py`` adds it. Denormal numbers count as zero, as
+compiled code on CPUs and GPUs flushes them.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from hgq_rtl.errors import ConfigError
@@ -59,11 +61,17 @@ def _fix_ties(u: Any, up: Any, down: Any) -> Any:
     return r
 
 
+def _floor(u: Any) -> Any:
+    """Floor; ``ops.floor`` computes in float32 for float64 input on some backends."""
+    r = ops.round(u)
+    return r - ops.cast(r > u, u.dtype)
+
+
 ROUND = {
-    "TRN": ops.floor,
+    "TRN": _floor,
     "RND": lambda u: _fix_ties(u, True, None),
     "RND_CONV": ops.round,
-    "TRN_ZERO": lambda u: ops.where(u < 0, ops.ceil(u), ops.floor(u)),
+    "TRN_ZERO": lambda u: ops.where(u < 0, -_floor(-u), _floor(u)),
     "RND_ZERO": lambda u: _fix_ties(u, u < 0, u > 0),
     "RND_MIN_INF": lambda u: _fix_ties(u, None, True),
     "RND_INF": lambda u: _fix_ties(u, u > 0, u < 0),
@@ -79,7 +87,7 @@ def round_to(x: Any, f: Any, rounding: str, dtype: str) -> Any:
 def wrap(y: Any, k: Any, i: Any, dtype: str) -> Any:
     """Wrap grid values ``y`` into [-k·2^i, 2^i): two's complement for k=1, modulo 2^i for k=0."""
     t = y * pow2(-(i + k), dtype)
-    turns = ops.where(k > 0, ROUND["RND"](t), ops.floor(t))
+    turns = ops.where(k > 0, ROUND["RND"](t), _floor(t))
     return (t - turns) * pow2(i + k, dtype)
 
 
@@ -92,3 +100,8 @@ def bounds(k: Any, i: Any, f: Any, overflow: str, dtype: str) -> tuple[Any, Any]
     top = pow2(i, dtype)
     hi = top - pow2(ops.maximum(-f, i - MANTISSA[dtype] - 1), dtype)
     return -k * (hi if overflow == "SAT_SYM" else top), hi
+
+
+def to_numpy(v: Any) -> np.ndarray:
+    """A NumPy array from a tensor, variable or number (keras converts tensors only)."""
+    return np.asarray(ops.convert_to_numpy(ops.convert_to_tensor(v)))

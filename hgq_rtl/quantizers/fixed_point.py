@@ -43,6 +43,7 @@ from hgq_rtl.quantizers.exact import (
     floor_log2,
     pow2,
     round_to,
+    to_numpy,
     wrap,
 )
 from hgq_rtl.quantizers.gradients import LN2, attach, carrier
@@ -196,14 +197,13 @@ class FixedPoint(keras.layers.Layer):
     def frozen(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The integer widths (k, i, f) as int64 arrays of the width shape."""
         i = ops.round(self._i)
-        return tuple(  # type: ignore[return-value]
-            np.broadcast_to(np.rint(ops.convert_to_numpy(v)).astype(np.int64), self.width_shape)
-            for v in (self._k, i, self.fraction(i))
-        )
+        arrays = [to_numpy(v) for v in (self._k, i, self.fraction(i))]
+        k, i, f = (np.broadcast_to(a, self.width_shape).astype(np.int64) for a in arrays)
+        return k, i, f
 
     def variables_finite(self) -> bool:
         """Whether no width is NaN or infinite."""
-        return all(np.isfinite(ops.convert_to_numpy(v)).all() for v in self.variables)
+        return all(np.isfinite(to_numpy(v)).all() for v in self.variables)
 
     # -- helpers ---------------------------------------------------------------------------------
 
@@ -314,5 +314,5 @@ def _initializer(start: Any, constraint: Any = None) -> Any:
             return keras_start
         return lambda shape, dtype=None: constraint(keras_start(shape, dtype=dtype))
     if constraint is not None:
-        start = float(ops.convert_to_numpy(constraint(ops.convert_to_tensor(float(start)))))
+        start = float(to_numpy(constraint(ops.convert_to_tensor(float(start)))))
     return lambda shape, dtype=None: np.full(shape, start, dtype)

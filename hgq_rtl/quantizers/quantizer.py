@@ -10,6 +10,7 @@ from keras import ops
 
 from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.quantizers.config import QuantizerConfig
+from hgq_rtl.quantizers.exact import to_numpy
 from hgq_rtl.quantizers.fixed_point import KBI, KIF, FixedPoint
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Quantizer(keras.layers.Layer):
         fmt = self.format
         if fmt is None or fmt.is_fixed or fmt.is_weight or not fmt.is_wrap:
             return True
-        return bool(ops.convert_to_numpy(fmt.traced))
+        return bool(to_numpy(fmt.traced))
 
     def frozen(
         self, shape: tuple[int, ...]
