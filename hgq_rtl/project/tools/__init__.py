@@ -1,0 +1,1 @@
+"""One file per vendor tool that gets scripts of its own."""

@@ -1,0 +1,168 @@
+"""verify: drive the Verilog with every vector and compare each bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from rich.console import Console
+
+from hgq_rtl.cosim.compare import (
+    Expected,
+    first_different_node,
+    keras_fault,
+    keras_outputs,
+    rtl_fault,
+    valid_fault,
+)
+from hgq_rtl.cosim.run import run_regression
+from hgq_rtl.cosim.subject import Subject
+from hgq_rtl.cosim.vectors import corner_vectors, hex_lines, input_types, random_vectors
+from hgq_rtl.errors import CosimError
+from hgq_rtl.fixed import INT64_BITS, Ints
+from hgq_rtl.ir.evaluate import evaluate
+from hgq_rtl.ir.graph import Graph
+from hgq_rtl.ir.interface import Interface
+
+Data = ArrayLike | Mapping[str, ArrayLike] | list[ArrayLike]
+"""One array, a list of them, or a dictionary by port name."""
+GAP_VECTORS = 2000
+"""The testbench's pass with gaps takes this many vectors at most; see sim/testbench.py."""
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """A co-simulation in which every output bit and every valid_out was right."""
+
+    data: int
+    """Vectors from the caller's data."""
+    corner: int
+    """Vectors at the ends of the intervals."""
+    random: int
+    """Seeded random vectors."""
+    with_gaps: int
+    """Of all these, how many ran a second time with gaps in valid_in."""
+    keras: int
+    """Vectors whose outputs were also compared with Keras's."""
+    latency: int
+    """Clocks from valid_in to valid_out."""
+    build_s: float
+    """Seconds to build the simulator."""
+    run_s: float
+    """Seconds of simulation."""
+
+    @property
+    def vectors(self) -> int:
+        """All vectors."""
+        return self.data + self.corner + self.random
+
+    def __str__(self) -> str:
+        keras = f"; {self.keras} equal to Keras" if self.keras else ""
+        return (
+            f"{self.vectors} vectors, every bit equal ({self.data} data, {self.corner} corner, "
+            f"{self.random} random; {self.with_gaps} again with gaps in valid_in{keras}); "
+            f"latency {self.latency}; build {self.build_s:.1f} s, run {self.run_s:.1f} s"
+        )
+
+
+def verify(
+    subject: Subject,
+    x: Data | None = None,
+    *,
+    y_expected: Data | None = None,
+    random: int = 1000,
+    seed: int = 0,
+    work: Path | None = None,
+    console: Console | None = None,
+) -> VerifyResult:
+    """Simulate data, corner and random vectors; raise CosimError at the first difference.
+
+    ``y_expected``: Keras's outputs for ``x``. ``work``: where the simulator is built and the
+    logs are kept (default: ``sim/sim_build`` of the design). ``console``: where progress is
+    shown (default: the terminal's standard error).
+    """
+    if y_expected is not None and x is None:
+        raise CosimError("y_expected needs the inputs that it belongs to", hint="Pass x as well")
+    types = input_types(subject.interface)
+    data = np.empty((0, len(types)), dtype=np.int64)
+    if x is not None:
+        data = subject.interface.input_integers(x)
+    corner = corner_vectors(types)
+    drawn = random_vectors(types, random, seed)
+    inputs = np.concatenate([data, corner, drawn])
+    keras = None
+    if y_expected is not None:
+        keras = keras_outputs(subject.interface.outputs, y_expected, len(data))
+    expected = Expected(reference(subject.graph, subject.interface, inputs), keras)
+    work = work or subject.sim / "sim_build"
+    _write_vectors(subject, inputs, expected.ir, work)
+
+    console = console or Console(stderr=True)
+    with console.status(f"{subject.name}: preparing") as status:
+        words = {"build": "building the simulator", "run": f"simulating {len(inputs)} vectors"}
+
+        def announce(phase: str) -> None:
+            status.update(f"{subject.name}: {words.get(phase, phase)}")
+
+        done = run_regression(subject.sim, work, announce=announce)
+        _check(subject, inputs, expected, done.result, work)
+    return VerifyResult(
+        data=len(data),
+        corner=len(corner),
+        random=len(drawn),
+        with_gaps=min(len(inputs), GAP_VECTORS),
+        keras=0 if keras is None else len(keras),
+        latency=subject.latency,
+        build_s=done.build_s,
+        run_s=done.run_s,
+    )
+
+
+def reference(graph: Graph, interface: Interface, inputs: Ints) -> Ints:
+    """Output port integers of the graph: a port may have a finer exponent than its node."""
+    n = evaluate(graph, inputs)
+    types = [t for port in interface.outputs for t in port.types]
+    for j, (node, port) in enumerate(zip(graph.outputs, types, strict=True)):
+        if not node.type.is_zero and node.type.exp != port.exp:
+            n = n.astype(object) if port.width > INT64_BITS else n
+            n[:, j] <<= node.type.exp - port.exp
+    return n
+
+
+def _write_vectors(subject: Subject, inputs: Ints, outputs: Ints, work: Path) -> None:
+    folder = work / "vectors"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "inputs.hex").write_text(hex_lines(subject.interface.inputs, inputs))
+    (folder / "outputs.hex").write_text(hex_lines(subject.interface.outputs, outputs))
+
+
+def _check(
+    subject: Subject, inputs: Ints, expected: Expected, result: Mapping[str, Any], work: Path
+) -> None:
+    """Raise CosimError unless both passes ran all their vectors and found nothing."""
+    passes = result.get("passes", {})
+    for name, count in (
+        ("back_to_back", len(inputs)),
+        ("with_gaps", min(len(inputs), GAP_VECTORS)),
+    ):
+        found = passes.get(name, {"vectors": 0})
+        if found["vectors"] != count:
+            raise CosimError(
+                f"the testbench compared {found['vectors']} of {count} vectors",
+                where=f"design '{subject.name}' ({name.replace('_', ' ')})",
+                hint="A run that did not see every vector proves nothing; see the log in "
+                f"{work.name}",
+            )
+        if (fault := valid_fault(subject, found, name)) is not None:
+            raise fault
+        if found["mismatches"]:
+            vector = found["wrong"][0]["vector"]
+            probe = run_regression(subject.sim, work, probe=vector)
+            node, _ = first_different_node(subject, inputs[vector], probe.result["values"])
+            raise rtl_fault(subject, expected, found, node)
+    if (fault := keras_fault(subject, expected)) is not None:
+        raise fault

@@ -1,0 +1,159 @@
+"""Write a self-contained project folder, open it again, and verify its Verilog."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from hgq_rtl.cosim import Signal, Subject, VerifyResult
+from hgq_rtl.cosim import verify as cosim_verify
+from hgq_rtl.cosim.verify import Data
+from hgq_rtl.errors import HgqRtlError, ProjectError
+from hgq_rtl.ir.graph import Graph
+from hgq_rtl.ir.interface import Interface
+from hgq_rtl.ir.node import Node
+from hgq_rtl.ir.text import from_text, node_ids
+from hgq_rtl.project import manifest
+from hgq_rtl.project.contents import contents
+from hgq_rtl.project.core import Core
+from hgq_rtl.project.ports import from_json
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder on disk and the graph that its Verilog must agree with."""
+
+    path: Path
+    name: str
+    graph: Graph
+    interface: Interface
+    latency: int
+    clock_ns: float
+    device: str
+    signals: Mapping[Node, Signal]
+    report: Mapping[str, Any]
+
+    def verify(
+        self,
+        x: Data | None = None,
+        *,
+        y_expected: Data | None = None,
+        random: int = 1000,
+        seed: int = 0,
+        work: str | os.PathLike[str] | None = None,
+        console: Console | None = None,
+    ) -> VerifyResult:
+        """Simulate the Verilog with data, corner and random vectors; every bit is compared.
+
+        ``x``: float inputs in the structure that Keras takes; ``y_expected``: Keras's outputs
+        for them, compared as exact integers. ``work``: a folder for the simulator and the logs
+        instead of ``sim/sim_build``. Raises CosimError at the first difference, saying where
+        the fault is.
+        """
+        subject = Subject(
+            self.name, self.path / "sim", self.graph, self.interface, self.latency, self.signals
+        )
+        return cosim_verify(
+            subject,
+            x,
+            y_expected=y_expected,
+            random=random,
+            seed=seed,
+            work=None if work is None else Path(work).resolve(),
+            console=console,
+        )
+
+
+def write_project(core: Core, out: str | os.PathLike[str], force: bool = False) -> Project:
+    """Write the folder ``out``, whole or not at all.
+
+    Raises ProjectError if ``out`` exists; with ``force`` it is replaced if it is a project that
+    was written before.
+    """
+    path = Path(out).absolute()
+    existed = os.path.lexists(path)
+    if existed and not force:
+        raise ProjectError(
+            f"'{path}' exists already", hint="Choose another folder, or write with force=True"
+        )
+    if existed and (path.is_symlink() or not (path / manifest.FILE).is_file()):
+        raise ProjectError(
+            f"'{path}' is not a project folder, so it is not replaced",
+            hint=f"Only a folder with a {manifest.FILE} is; choose another one",
+        )
+    files = contents(core)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(files, path, existed)
+    except OSError as error:
+        raise ProjectError(f"'{path}' cannot be written", received=str(error)) from error
+    return _project(path, json.loads(files[manifest.FILE]), core.graph, files)
+
+
+def _write_whole(files: Mapping[str, str], path: Path, replace: bool) -> None:
+    """Write beside ``path``, then rename: a reader sees the old folder, none, or the new one."""
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        fresh = temporary / "new"
+        for name, text in files.items():
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            (fresh / name).write_bytes(text.encode())
+        if replace:
+            path.rename(temporary / "old")
+        try:
+            fresh.rename(path)
+        except BaseException:
+            if replace:
+                (temporary / "old").rename(path)
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def open_project(path: str | os.PathLike[str], check: bool = True) -> Project:
+    """The project in a folder that was written before.
+
+    Raises ProjectError if anything is missing or unreadable, or, with ``check``, if any file
+    has changed since.
+    """
+    folder = Path(path).absolute()
+    facts = manifest.read_manifest(folder)
+    if check:
+        manifest.check_files(folder, facts)
+    try:
+        names = ("graph.ir", "ports.json", "signals.json", "report.json")
+        files = {name: (folder / name).read_text() for name in names}
+        return _project(folder, facts, from_text(files["graph.ir"]), files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, HgqRtlError) as error:
+        what = error.what if isinstance(error, HgqRtlError) else f"{type(error).__name__}: {error}"
+        raise ProjectError(
+            f"the project '{folder}' cannot be read", received=what, hint="Write it again"
+        ) from None
+
+
+def _project(path: Path, facts: dict[str, Any], graph: Graph, files: Mapping[str, str]) -> Project:
+    signals = json.loads(files["signals.json"])
+    ids = node_ids(graph)
+    return Project(
+        path=path,
+        name=str(facts["name"]),
+        graph=graph,
+        interface=from_json(json.loads(files["ports.json"])),
+        latency=int(facts["latency"]),
+        clock_ns=float(facts["clock_ns"]),
+        device=str(facts["device"]),
+        signals={
+            node: Signal(str(signals[name]["path"]), int(signals[name]["stage"]))
+            for node, name in ids.items()
+            if name in signals
+        },
+        report=json.loads(files["report.json"]),
+    )

