@@ -223,7 +223,6 @@ class QuantizerConfigScope:
         places = _several("place", place, PLACES)
         if default_q_type is not None:
             _choice("quantizer type", default_q_type, Q_TYPES)
-        params = _complete_widths(dict(params))
         known = {t: set(factory_defaults(t, "weight")) for t in q_types}
         for key in params:
             if not any(key in keys for keys in known.values()):
@@ -232,6 +231,7 @@ class QuantizerConfigScope:
                     received=f"q_type={q_type!r}, place={place!r}",
                     hint=f"Known: {', '.join(sorted(set().union(*known.values())))}",
                 )
+        params = _complete_widths(dict(params))
         for t in q_types:  # values are checked here, where the user wrote them
             for p in places:
                 trial = factory_defaults(t, p)

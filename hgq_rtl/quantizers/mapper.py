@@ -80,3 +80,8 @@ class AxisMapper:
             "homogeneous_axis": self.homogeneous_axis,
             "heterogeneous_axis": self.heterogeneous_axis,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> AxisMapper:
+        """Inverse of ``get_config``."""
+        return cls(**config)

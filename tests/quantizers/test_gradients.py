@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from tests.quantizers.helpers import gradients, make, set_widths
 
 from hgq_rtl.fixed import quantize_float
+from tests.quantizers.helpers import gradients, make, set_widths
 
 LN2 = np.log(2.0)
 N = 400
@@ -73,7 +73,7 @@ def test_wrapping(q_type):
 
 
 def test_shared_width_sums_gradients():
-    i, f, x, upstream, _ = case(5)
+    _, _, x, upstream, _ = case(5)
     q = make("kif", (20, 20), "SAT", "datalane", homogeneous_axis=(0,))
     set_widths(q, 2.0, 3.0)
     _, grads = gradients(q, x.reshape(20, 20), upstream.reshape(20, 20))

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.quantizers.helpers import make, set_widths
 
 from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.fixed import ROUNDINGS, quantize_float
 from hgq_rtl.quantizers import MinMax, Quantizer, QuantizerConfig, recording
+from tests.quantizers.helpers import make, set_widths
 
 
 def column(*values):

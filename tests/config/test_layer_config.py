@@ -1,0 +1,41 @@
+"""LayerConfigScope."""
+
+import pytest
+
+from hgq_rtl.config import LayerConfigScope
+from hgq_rtl.errors import ConfigError
+from hgq_rtl.layers import QDense
+from hgq_rtl.layers.config import layer_default
+
+
+def test_scopes_nest_and_restore():
+    with LayerConfigScope(beta0=1e-3, enable_oq=True) as outer:
+        layer = QDense(3)
+        assert (layer.beta0, layer.enable_oq, layer.enable_iq) == (1e-3, True, True)
+        with LayerConfigScope(beta0=1.0), outer:
+            assert layer_default("beta0") == 1e-3
+        with pytest.raises(ZeroDivisionError), LayerConfigScope(enable_oq=False):
+            _ = 1 / 0
+        assert QDense(3).enable_oq is True
+        with LayerConfigScope(enable_iq=False):
+            assert QDense(3).enable_ebops is False
+        assert QDense(3, beta0=2.0, enable_oq=False).get_config()["beta0"] == 2.0
+    assert QDense(3).beta0 == 1e-5
+
+
+def test_override(monkeypatch):
+    from hgq_rtl.layers import config
+
+    monkeypatch.setattr(config, "_permanent", [])
+    LayerConfigScope(enable_ebops=False).override()
+    assert QDense(3).enable_ebops is False
+    assert QDense(3, enable_ebops=True).enable_ebops is True
+
+
+def test_unknown_key():
+    with pytest.raises(ConfigError) as error:
+        LayerConfigScope(beta=1e-5)
+    assert str(error.value) == (
+        "layers have no default 'beta'.\n"
+        "  Known: beta0, enable_ebops, enable_iq, enable_oq, enable_sq."
+    )

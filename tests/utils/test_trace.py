@@ -1,0 +1,136 @@
+"""trace_minmax: ranges, EBOPs, results, data forms, errors."""
+
+import keras
+import numpy as np
+import pytest
+
+from hgq_rtl.config import QuantizerConfig, QuantizerConfigScope
+from hgq_rtl.errors import TrainingError
+from hgq_rtl.layers import QDense, Quantizer
+from hgq_rtl.utils import total_ebops, trace_minmax
+
+
+def frozen(layer):
+    k, i, _ = layer.iq.frozen(layer.input_shape_built[1:])
+    return k.tolist(), i.tolist()
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(1)
+    return keras.Sequential([keras.Input((3,)), QDense(4, "relu"), QDense(2)])
+
+
+X = np.random.default_rng(0).normal(0, 1, (50, 3)).astype(np.float32) * np.float32([1, 5, 0])
+
+
+def test_ranges_ebops_and_results(model):
+    total = trace_minmax(model, X, batch_size=20)
+    first, second = model.layers
+    lo, hi = np.rint(X.min(0) * 64), np.rint(X.max(0) * 64)
+    bits = [int(max(-a - 1, b)).bit_length() - 6 for a, b in zip(lo, hi, strict=True)]
+    assert frozen(first) == ([1, 1, 0], [bits[0], bits[1], -6])
+    assert first.ebops == (bits[0] + 6 + bits[1] + 6) * 8 * 4 + 8 * 4
+    assert total == first.ebops + second.ebops == total_ebops(model)
+    assert not any(frozen(second)[0])  # behind a relu
+    y = trace_minmax(model, X, batch_size=20, return_results=True)
+    assert np.array_equal(y, model.predict(X, verbose=0))
+
+
+def test_reset(model):
+    trace_minmax(model, X)
+    wide = frozen(model.layers[0])
+    trace_minmax(model, X / 8, reset=False)
+    assert frozen(model.layers[0]) == wide
+    trace_minmax(model, X / 8)
+    assert frozen(model.layers[0])[1] < wide[1]
+
+
+def test_verbose_prints_layers(model, capsys):
+    trace_minmax(model, X, verbose=1)
+    out = capsys.readouterr().out
+    assert all(f"{layer.name}: {layer.ebops:g} EBOPs" in out for layer in model.layers)
+
+
+def test_errors(model):
+    def message(data, **more):
+        with pytest.raises(TrainingError) as error:
+            trace_minmax(model, data, **more)
+        return str(error.value)
+
+    empty = "there are no data to trace with.\n  Pass samples that cover all inputs."
+    assert message(X[:0]) == empty
+    assert message([]) == empty
+    assert message([X, X[:3]]) == (
+        "the inputs have different numbers of samples.\n  Received: 50, 3."
+    )
+    assert message(X, batch_size=0) == "batch_size must be positive.\n  Received: 0."
+    bad = X.copy()
+    bad[7, 1] = np.nan
+    path = model.layers[0].iq.format.path
+    assert message(bad) == f"quantizer {path!r}: a traced value is NaN or infinite."
+
+
+def test_kbi_settles_over_passes():
+    """With kbi the grid follows the range: outputs of all batches use the final one."""
+    keras.utils.set_random_seed(2)
+    with QuantizerConfigScope(place="datalane", default_q_type="kbi", b0=4):
+        model = keras.Sequential([keras.Input((3,)), QDense(3), QDense(3), QDense(2)])
+    x = np.float32([1, 2, 3]) * np.linspace(0.01, 30, 64, dtype=np.float32)[:, None]  # ascending
+    y = trace_minmax(model, x, batch_size=8, return_results=True)
+    assert np.array_equal(y, model.predict(x, verbose=0))
+    before = [frozen(layer) for layer in model.layers]
+    trace_minmax(model, x[::-1], batch_size=16)
+    assert [frozen(layer) for layer in model.layers] == before
+
+
+class Pairs(keras.utils.PyDataset):
+    def __init__(self):
+        super().__init__()
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, n):
+        a = {"a": X[n * 25 : n * 25 + 25], "b": 4 * X[n * 25 : n * 25 + 25]}
+        return a, np.zeros(25)
+
+
+def test_nested_models_several_inputs_and_outputs_and_datasets():
+    a, b = keras.Input((3,), name="a"), keras.Input((3,), name="b")
+    inner = keras.Sequential([keras.Input((3,)), QDense(2)])
+    lane = Quantizer(QuantizerConfig("kif", f0=2))
+    model = keras.Model({"a": a, "b": b}, [inner(a), lane(b)])
+    data = {"a": X, "b": 4 * X}
+    total = trace_minmax(model, data)
+    assert total == inner.layers[-1].ebops > 0
+    lane_range = lane.frozen((3,))
+    u, v = trace_minmax(model, Pairs(), return_results=True)
+    assert (u.shape, v.shape) == ((50, 2), (50, 3))
+    assert np.array_equal(v, np.floor(16 * X + 0.5) / 4)
+    assert all(np.array_equal(p, q) for p, q in zip(lane_range, lane.frozen((3,)), strict=True))
+
+
+class Noise(keras.utils.PyDataset):
+    """Data of another magnitude in every pass."""
+
+    scale = 1.0
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, n):
+        self.scale *= 4
+        return np.full((2, 3), self.scale, np.float32)
+
+
+def test_changing_data_are_refused():
+    with QuantizerConfigScope(place="datalane", default_q_type="kbi"):
+        model = keras.Sequential([keras.Input((3,)), QDense(2)])
+    with pytest.raises(TrainingError) as error:
+        trace_minmax(model, Noise())
+    assert str(error.value) == (
+        "the ranges do not settle.\n"
+        "  Received: a change in pass 2 over the data.\n"
+        "  The data must be the same in every pass: no augmentation, no shuffling."
+    )
