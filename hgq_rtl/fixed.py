@@ -66,7 +66,7 @@ class Fixed:
     def width(self) -> int:
         """Bits needed, sign included; 0 for the constant zero."""
         if self.lo < 0:
-            return max((-self.lo - 1).bit_length(), self.hi.bit_length()) + 1
+            return max((~self.lo).bit_length(), max(self.hi, 0).bit_length()) + 1
         return self.hi.bit_length()
 
     @property

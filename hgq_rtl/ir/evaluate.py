@@ -10,7 +10,7 @@ from hgq_rtl.errors import IRError
 from hgq_rtl.fixed import INT64_BITS, Ints, common_exp
 from hgq_rtl.ir.graph import Graph, toposort
 from hgq_rtl.ir.node import Node
-from hgq_rtl.ir.ops import DOT, INPUT
+from hgq_rtl.ir.ops import CAST, DOT, INPUT
 
 
 def _needs_big(node: Node) -> bool:
@@ -21,6 +21,8 @@ def _needs_big(node: Node) -> bool:
     if node.op is DOT:
         # The partial sums of a dot can exceed its result: bound them by the sum of magnitudes.
         bits += len(node.args).bit_length() + max(abs(w).bit_length() for w in node.attrs[0])
+    if node.op is CAST:
+        bits = max(bits, node.attrs[1])  # the mask is that wide, whatever it is applied to
     return bits > INT64_BITS
 
 

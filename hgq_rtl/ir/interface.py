@@ -131,7 +131,7 @@ class Interface:
 
     def input_integers(self, data: ArrayLike | Mapping[str, ArrayLike] | list[ArrayLike]) -> Ints:
         """Input integers (samples, all elements) of one array, a list, or a dict by port name."""
-        n = [port.integers(x) for port, x in zip(self.inputs, self._arrays(data), strict=True)]
+        n = [port.integers(x) for port, x in zip(self.inputs, self.arrays(data), strict=True)]
         if len({len(x) for x in n}) > 1:
             raise NumberError(
                 "the inputs have different numbers of samples",
@@ -139,9 +139,10 @@ class Interface:
             )
         return np.concatenate(n, axis=1)
 
-    def _arrays(
+    def arrays(
         self, data: ArrayLike | Mapping[str, ArrayLike] | list[ArrayLike]
     ) -> list[ArrayLike]:
+        """The data as one array per input port, in their order."""
         names = [port.name for port in self.inputs]
         if isinstance(data, Mapping):
             if set(data) != set(names):

@@ -1,7 +1,9 @@
 """The ops of the IR, one block each. Their meaning in words: docs/ir.md.
 
 A node's integer n stands for the value n·2^exp with exp from its type. Types are the exact
-result intervals of the arguments' intervals; nothing is extended or cut implicitly.
+result intervals of the arguments' intervals; nothing is extended or cut implicitly. Every op is a
+function of its arguments' values, never of the type they happen to have: a pass may replace an
+argument by another node of the same value, on another grid or in a tighter interval.
 """
 
 from __future__ import annotations
@@ -316,29 +318,43 @@ COMPARE = Op("compare", 2, ("kind",), _compare_infer, _compare_evaluate, _compar
 # --- bits ------------------------------------------------------------------------------------
 
 
+def cast_window(t: Fixed, attrs: Attrs) -> tuple[int, int]:
+    """Exponent and width of what a cast keeps of an argument, whose grid may be coarser."""
+    exp, width, _ = attrs
+    start = exp if t.is_zero else max(exp, t.exp)
+    return start, width - (start - exp)
+
+
 def _cast_infer(types: Types, attrs: Attrs) -> Fixed:
-    (t,), (exp, width, signed) = types, attrs
-    if width < 1 or exp < t.exp:
-        raise IRError(
-            "a cast keeps at least one bit and adds none", received=f"{t} to {width} bits @{exp}"
-        )
-    drop = exp - t.exp
-    lo, hi = t.lo >> drop, t.hi >> drop
-    room = Fixed.from_kif(int(signed), width - signed, 0)
-    return Fixed(lo, hi, exp) if room.lo <= lo and hi <= room.hi else Fixed(room.lo, room.hi, exp)
+    (t,), (_, width, signed) = types, attrs
+    if width < 1:
+        raise IRError("a cast keeps at least one bit", received=f"{width}")
+    start, kept = cast_window(t, attrs)
+    if kept < 1 or t.is_zero:
+        return Fixed(0, 0, start)
+    lo, hi = t.lo >> (start - t.exp), t.hi >> (start - t.exp)
+    room = Fixed.from_kif(int(signed), kept - signed, 0)
+    inside = room.lo <= lo and hi <= room.hi
+    return Fixed(lo, hi, start) if inside else Fixed(room.lo, room.hi, start)
 
 
 def _cast_evaluate(node: Node, a: Ints) -> Ints:
-    exp, width, signed = node.attrs
-    return np.asarray(wrap_integer(a >> (exp - node.args[0].type.exp), signed, width))
+    t = node.args[0].type
+    start, kept = cast_window(t, node.attrs)
+    if t.is_zero:
+        return a * 0
+    return np.asarray(wrap_integer(a >> (start - t.exp), node.attrs[2], kept))
 
 
 def _cast_demand(node: Node, mask: int) -> Masks:
-    (arg,), (exp, width, _) = node.args, node.attrs
+    (arg,) = node.args
+    start, kept = cast_window(arg.type, node.attrs)
+    if kept < 1 or arg.type.is_zero:
+        return (0,)
     # Bits at and above the cast's own width are copies of its top bit.
-    sign = 1 << (width - 1) if mask >> width else 0
-    low = (mask & _full(width)) | sign
-    return (_through(low << (exp - arg.type.exp), arg.type.exp, arg),)
+    sign = 1 << (kept - 1) if mask >> kept else 0
+    low = (mask & _full(kept)) | sign
+    return (_through(low << (start - arg.type.exp), arg.type.exp, arg),)
 
 
 CAST = Op("cast", 1, ("exp", "width", "signed"), _cast_infer, _cast_evaluate, _cast_demand)
@@ -347,22 +363,29 @@ CAST = Op("cast", 1, ("exp", "width", "signed"), _cast_infer, _cast_evaluate, _c
 
 def _round_infer(types: Types, attrs: Attrs) -> Fixed:
     (t,), (exp, rounding) = types, attrs
-    if rounding not in ROUNDINGS or rounding == "TRN" or exp <= t.exp:
-        raise IRError(
-            "a round drops bits in a mode other than TRN", received=f"{rounding}, {t} to @{exp}"
-        )
+    if rounding not in ROUNDINGS or rounding == "TRN":
+        raise IRError("a round has a mode other than TRN", received=rounding)
+    if t.is_zero or exp <= t.exp:
+        return t
     lo, hi = (round_integer(n, exp - t.exp, rounding) for n in (t.lo, t.hi))
     return Fixed(lo, hi, exp)
 
 
 def _round_evaluate(node: Node, a: Ints) -> Ints:
-    exp, rounding = node.attrs
-    return np.asarray(round_integer(a, exp - node.args[0].type.exp, rounding))
+    return np.asarray(round_integer(a, _rounded_bits(node), node.attrs[1]))
+
+
+def _rounded_bits(node: Node) -> int:
+    """How many bits a round drops; none where the argument is on the grid already."""
+    t = node.args[0].type
+    return 0 if t.is_zero else max(0, node.attrs[0] - t.exp)
 
 
 def _round_expand(build: Builder, node: Node) -> Node:
     """Add what makes truncation round, then truncate."""
     (x,), (exp, rounding) = node.args, node.attrs
+    if not _rounded_bits(node):
+        return x
     low = x.type.exp
     half, lsb = 1 << (exp - low - 1), constant(build, 1, low)
     negative = build(COMPARE, x, constant(build, 0, 0), kind="lt")
@@ -392,8 +415,8 @@ def _round_expand(build: Builder, node: Node) -> Node:
 
 
 def _round_demand(node: Node, mask: int) -> Masks:
-    (arg,), (exp, rounding) = node.args, node.attrs
-    below = _full(mask.bit_length() + exp - arg.type.exp) & _full(arg.type.width)
+    (arg,), rounding = node.args, node.attrs[1]
+    below = _full(mask.bit_length() + _rounded_bits(node)) & _full(arg.type.width)
     sign = arg.type.signed and rounding in ("TRN_ZERO", "RND_ZERO", "RND_INF")
     return ((below | (1 << (arg.type.width - 1) if sign else 0)) if mask else 0,)
 
@@ -405,24 +428,25 @@ ROUND = Op(
 
 
 def _table_infer(types: Types, attrs: Attrs) -> Fixed:
-    (t,), (entries, lo, exp) = types, attrs
-    if t.lo < lo or t.hi >= lo + len(entries):
+    (t,), (entries, lo, step, exp) = types, attrs
+    index = t.at(step)
+    if index.lo < lo or index.hi >= lo + len(entries):
         raise IRError(
-            "a table has an entry for every input", received=f"{len(entries)} from {lo} for {t}"
+            "a table has an entry for every input",
+            received=f"{len(entries)} from {lo}·2^{step} for {t}",
         )
-    live = entries[t.lo - lo : t.hi - lo + 1]
+    live = entries[index.lo - lo : index.hi - lo + 1 : 1 << (t.exp - step if index.hi else 0)]
     return Fixed(min(live), max(live), exp)
 
 
 def _table_evaluate(node: Node, a: Ints) -> Ints:
-    entries, lo, _ = node.attrs
-    dtype = np.int64 if node.type.width <= 62 else object
-    values: Ints = np.asarray(entries, dtype=dtype)
-    return np.asarray(values[(a - lo).astype(np.int64)])
+    entries, lo, step, _ = node.attrs
+    values: Ints = np.asarray(entries, dtype=np.int64 if node.type.width <= 62 else object)
+    return np.asarray(values[(aligned(node.args[0], step, a) - lo).astype(np.int64)])
 
 
-TABLE = Op("table", 1, ("entries", "lo", "exp"), _table_infer, _table_evaluate)
-"""entries[n - lo]·2^exp for the argument's integer n."""
+TABLE = Op("table", 1, ("entries", "lo", "step", "exp"), _table_infer, _table_evaluate)
+"""entries[n - lo]·2^exp for the argument n·2^step; the argument's own grid may be coarser."""
 
 
 def _bits_of(types: Types) -> tuple[Fixed, Fixed]:
@@ -462,23 +486,6 @@ XOR = Op(
 """Bitwise exclusive or, as ``and``."""
 
 
-def _not_infer(types: Types, attrs: Attrs) -> Fixed:
-    (t,) = types
-    top = -1 if t.signed else _full(t.width)
-    return Fixed(top - t.hi, top - t.lo, t.exp)
-
-
-NOT = Op(
-    "not",
-    1,
-    (),
-    _not_infer,
-    lambda node, a: (-1 if node.args[0].type.signed else _full(node.args[0].type.width)) - a,
-    _demand_bitwise,
-)
-"""Every bit of the argument's own width inverted."""
-
-
 # --- time ------------------------------------------------------------------------------------
 
 REG = Op("reg", 1, (), lambda types, attrs: types[0], lambda node, a: a, lambda node, mask: (mask,))
@@ -504,7 +511,6 @@ OPS = {
         AND,
         OR,
         XOR,
-        NOT,
         REG,
     )
 }
@@ -530,3 +536,8 @@ def cast(build: Builder, x: Node, exp: int, width: int, signed: bool) -> Node:
     if x.type.exp == exp and room.contains(x.type):
         return x
     return build(CAST, x, exp=exp, width=width, signed=signed)
+
+
+def restrict(build: Builder, x: Node, t: Fixed) -> Node:
+    """``x`` in the width and grid of ``t``, given that all its values are values of ``t``."""
+    return constant(build, 0, 0) if t.is_zero else cast(build, x, t.exp, t.width, t.signed)

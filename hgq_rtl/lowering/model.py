@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from numpy.typing import NDArray
 
 from hgq_rtl.errors import HgqRtlError, LoweringError
@@ -252,7 +252,42 @@ def supported() -> list[str]:
     """Names of all layers that can be lowered."""
     import hgq_rtl.layers
 
-    own = [name for name in hgq_rtl.layers.__all__ if hasattr(getattr(hgq_rtl.layers, name), "lower")]
+    own = [
+        name for name in hgq_rtl.layers.__all__ if hasattr(getattr(hgq_rtl.layers, name), "lower")
+    ]
     return sorted({*own, *(cls.__name__ for cls in RULES), "InputLayer", "Quantizer"})
 
 
+def load(path: Path) -> keras.Model:
+    """The model in a ``.keras`` file, read in Keras's safe mode.
+
+    Raises LoweringError if the file is missing, corrupt or holds unknown layers.
+    """
+    import hgq_rtl.layers  # noqa: F401  registers the layers of this project with Keras
+
+    if not path.is_file():
+        raise LoweringError("there is no such model file", received=str(path))
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except HgqRtlError:
+        raise
+    except Exception as error:  # Keras and zipfile raise whatever they meet in a broken file
+        raise LoweringError(
+            f"the model file '{path.name}' cannot be read",
+            received=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            hint="It must be a .keras file saved by model.save(), with layers of hgq_rtl or Keras",
+        ) from None
+
+
+def ebops(model: keras.Model) -> dict[str, float]:
+    """EBOPs of every layer of the model that counts them, by layer path."""
+    found: dict[str, float] = {}
+    stack = [("", layer) for layer in reversed(model.layers)]
+    while stack:
+        parent, layer = stack.pop()
+        path = f"{parent}/{identifier(layer.name)}" if parent else identifier(layer.name)
+        if isinstance(layer, keras.Model):
+            stack.extend((path, inner) for inner in reversed(layer.layers))
+        elif value := float(getattr(layer, "ebops", 0.0)):
+            found[path] = value
+    return found

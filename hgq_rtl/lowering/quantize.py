@@ -7,9 +7,7 @@ from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import MAX, MIN, ROUND, cast, constant
 
 
-def quantize(
-    build: Builder, x: Node, k: int, i: int, f: int, rounding: str, overflow: str
-) -> Node:
+def quantize(build: Builder, x: Node, k: int, i: int, f: int, rounding: str, overflow: str) -> Node:
     """``x`` in ``k`` sign, ``i`` integer and ``f`` fraction bits; see ``fixed.quantize_integer``.
 
     Emits nothing where ``x`` fits already.

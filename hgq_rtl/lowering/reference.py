@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgq_rtl.errors import LoweringError
-from hgq_rtl.ir.evaluate import evaluate_nodes
 from hgq_rtl.fixed import Ints
+from hgq_rtl.ir.evaluate import evaluate_nodes
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.node import Node
 from hgq_rtl.lowering.inputs import Unquantized

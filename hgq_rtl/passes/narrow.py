@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
-from hgq_rtl.ir.ops import ADD, MUL, cast, constant
+from hgq_rtl.ir.ops import ADD, DOT, MUL, cast, constant, restrict
 from hgq_rtl.passes.demand import demanded_bits
 
 
@@ -22,9 +22,8 @@ def narrow(graph: Graph) -> Graph:
             continue
         build.set_origin(build.origins.get(node, ""))
         args = [new[arg] for arg in node.args]
-        width = masks[node].bit_length()
-        if node.op in (ADD, MUL) and width < node.type.width:
-            new[node] = _narrowed(build, node, args, width)
+        if node.op in (ADD, MUL, DOT):
+            new[node] = _narrowed(build, node, args, masks[node].bit_length())
         else:
             new[node] = build.make(node.op, tuple(args), node.attrs)
     build.set_origin("")
@@ -32,14 +31,18 @@ def narrow(graph: Graph) -> Graph:
 
 
 def _narrowed(build: Builder, node: Node, args: list[Node], width: int) -> Node:
+    """A node that agrees with ``node`` modulo 2^width, and altogether if that is its width."""
+    t = node.type
     if width == 0:
         return constant(build, 0, 0)
-    exp = node.type.exp
-    if node.op is ADD:
-        args = [cast(build, x, exp, width, x.type.signed) for x in args]
+    if node.op is ADD and width < t.width:
+        args = [cast(build, x, t.exp, width, x.type.signed) for x in args]
     result = build.make(node.op, tuple(args), node.attrs)
-    # Unsigned: the value modulo 2^width, unless the true value fits as it is.
-    return cast(build, result, exp, width, result.type.signed and _fits(result, exp, width))
+    if width == t.width:
+        # A narrowed operand agrees with its original only modulo some power of two, which covers
+        # this width: read as the original was, the result is the same number again.
+        return restrict(build, result, t)
+    return cast(build, result, t.exp, width, result.type.signed and _fits(result, t.exp, width))
 
 
 def _fits(node: Node, exp: int, width: int) -> bool:

@@ -9,7 +9,7 @@ from time import perf_counter
 
 from hgq_rtl.errors import IRError, PassError
 from hgq_rtl.ir.graph import Graph
-from hgq_rtl.ir.ops import DOT, ROUND
+from hgq_rtl.ir.ops import DOT, ROUND, restrict
 from hgq_rtl.ir.text import to_text
 from hgq_rtl.ir.verify import LOWERED, NATIVE, verify
 from hgq_rtl.passes.cmvm import cmvm
@@ -51,7 +51,7 @@ def run(
     dump: Path | None = None,
     progress: Callable[[str], None] = lambda name: None,
 ) -> tuple[Graph, list[PassRecord]]:
-    """The graph after all passes, verified between every two.
+    """The graph after all passes, verified between every two; no output wider than before.
 
     ``skip`` names passes to leave out; ``expand`` cannot be. ``stop_after`` runs only the first
     so many passes (and then what a backend needs), to bisect a wrong result. ``dump`` is a
@@ -59,6 +59,7 @@ def run(
     """
     _check_names(passes, skip)
     verify(graph, LOWERED)
+    types = [node.type for node in graph.outputs]
     records = [PassRecord("lower", len(graph.nodes), 0.0)]
     _dump(dump, 0, "lower", graph)
     for number, (name, function) in enumerate(passes, start=1):
@@ -79,6 +80,9 @@ def run(
                 hint="This is a defect of hgq_rtl; please report it with the model",
             ) from error
         _dump(dump, number, name, graph)
+    graph = graph.with_outputs(
+        restrict(graph.builder, node, t) for node, t in zip(graph.outputs, types, strict=True)
+    )
     if not any(node.op in (DOT, ROUND) for node in graph.nodes):
         verify(graph, NATIVE)
     return graph, records
@@ -106,9 +110,7 @@ def _check_names(passes: tuple[tuple[str, Pass], ...], skip: Collection[str]) ->
     names = [name for name, _ in passes]
     for name in skip:
         if name not in names:
-            raise PassError(
-                "unknown pass", received=repr(name), hint=f"Passes: {', '.join(names)}"
-            )
+            raise PassError("unknown pass", received=repr(name), hint=f"Passes: {', '.join(names)}")
     if "expand" in skip:
         raise PassError(
             "pass 'expand' cannot be skipped", hint="No backend emits what it would leave"

@@ -20,9 +20,9 @@ from hgq_rtl.ir.ops import (
     MIN,
     MUL,
     MUX,
-    NOT,
     OR,
     REG,
+    ROUND,
     SHIFT,
     TABLE,
     XOR,
@@ -206,9 +206,7 @@ def _mux(build: Builder, node: Node) -> Node | None:
     c, a, b = node.args
     if c.op is CONST:
         return a if c.attrs[0] else b
-    if a is b:
-        return a
-    return _new(build, MUX, c.args[0], b, a) if c.op is NOT else None
+    return a if a is b else None
 
 
 def _compare(build: Builder, node: Node) -> Node | None:
@@ -226,11 +224,17 @@ def _compare(build: Builder, node: Node) -> Node | None:
 
 def _table(build: Builder, node: Node) -> Node | None:
     """Entries that the argument cannot reach are cut off."""
-    (x,), (entries, lo, exp) = node.args, node.attrs
-    live = entries[x.type.lo - lo : x.type.hi - lo + 1]
+    (x,), (entries, lo, step, exp) = node.args, node.attrs
+    reach = x.type.at(step)
+    live = entries[reach.lo - lo : reach.hi - lo + 1]
     if len(live) < len(entries):
-        return _new(build, TABLE, x, entries=live, lo=x.type.lo, exp=exp)
+        return _new(build, TABLE, x, entries=live, lo=reach.lo, step=step, exp=exp)
     return None
+
+
+def _round(build: Builder, node: Node) -> Node | None:
+    (x,), (exp, _) = node.args, node.attrs
+    return x if exp <= x.type.exp else None
 
 
 def _bitwise(build: Builder, node: Node) -> Node | None:
@@ -241,12 +245,6 @@ def _bitwise(build: Builder, node: Node) -> Node | None:
         if _is_zero(x):
             return x if node.op is AND else y
     return _ordered(build, node)
-
-
-def _not(build: Builder, node: Node) -> Node | None:
-    (x,) = node.args
-    # Inverting twice gives back the argument only where both read the same width.
-    return x.args[0] if x.op is NOT and x.type.width == x.args[0].type.width else None
 
 
 _RULES: dict[str, Callable[[Builder, Node], Node | None]] = {
@@ -263,5 +261,5 @@ _RULES: dict[str, Callable[[Builder, Node], Node | None]] = {
     AND.name: _bitwise,
     OR.name: _bitwise,
     XOR.name: _bitwise,
-    NOT.name: _not,
+    ROUND.name: _round,
 }

@@ -50,7 +50,10 @@ def _append(
     return [
         _scale(values[index], int(shift), bool(negative)) if index >= 0 else Term(-1, 0)
         for index, shift, negative in zip(
-            stage.out_idxs, stage.out_shifts, stage.out_negs, strict=True  # type: ignore[attr-defined]
+            stage.out_idxs,
+            stage.out_shifts,
+            stage.out_negs,
+            strict=True,  # type: ignore[attr-defined]
         )
     ]
 

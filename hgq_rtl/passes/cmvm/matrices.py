@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
-from hgq_rtl.ir.ops import ADD, DOT, SHIFT, cast, constant
+from hgq_rtl.ir.ops import ADD, DOT, SHIFT, constant, restrict
 from hgq_rtl.passes.cmvm.da4ml_engine import LARGEST_WEIGHT, solve_with_da4ml
 from hgq_rtl.passes.cmvm.program import AdderProgram, Matrix
-
 
 Solved = dict[tuple[Matrix, tuple[Fixed, ...]], AdderProgram]
 """Programs by matrix and input intervals: equal matrices are solved once."""
@@ -71,17 +70,9 @@ def _rebuild(
                 total = build(SHIFT, total, bits=exp)
             if bias:
                 total = build(ADD, total, constant(build, bias, bias_exp), sub=False)
-            yield dot, _at_most(build, total, dot.type)
-
-
-def _at_most(build: Builder, total: Node, t: Fixed) -> Node:
-    """``total`` no wider than the neuron it computes.
-
-    Inside a tree the same input can come twice with opposite signs, and intervals do not see
-    that; the neuron's own interval is exact, so cutting to its width loses nothing.
-    """
-    width = t.width + t.exp - total.type.exp
-    return cast(build, total, total.type.exp, width, t.signed) if not t.is_zero else total
+            # The same input can come twice with opposite signs inside a tree, and the intervals
+            # of its sums do not see that. The neuron's own interval does.
+            yield dot, restrict(build, total, dot.type)
 
 
 def _common_scope(origins: list[str]) -> str:

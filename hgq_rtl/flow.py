@@ -1,0 +1,83 @@
+"""compile: the whole story from a Keras model to a Design, in one function."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from hgq_rtl.design import Design, Progress, build_design, silent
+from hgq_rtl.project.core import check_name
+from hgq_rtl.schedule.greedy import clock_ps
+from hgq_rtl.timing.model import load_device
+
+
+def compile(
+    model: Any,
+    *,
+    clock_ns: float,
+    device: str | Path = "xcvu13p-2",
+    inputs: Mapping[str, tuple[int, int, int]] | None = None,
+    name: str | None = None,
+    skip: Collection[str] = (),
+    dump: str | PathLike[str] | None = None,
+    register_inputs: bool = False,
+    register_outputs: bool = True,
+    check_samples: int = 256,
+    progress: Progress = silent,
+) -> Design:
+    """Compile a trained Keras model into pipelined logic, one result per clock.
+
+    ``model``: a functional or Sequential model, or the path of a ``.keras`` file.
+    ``clock_ns``: the clock period in nanoseconds. ``device``: a name of ``hgq-rtl devices`` or the
+    path of a TOML file. ``inputs``: (k, i, f) by input name, where the data is already on a
+    fixed-point grid and no quantizer defines the port. ``name``: of the design and its top module
+    (default: the model's). ``skip``: passes to leave out. ``dump``: a folder for the graph after
+    every pass. ``check_samples``: random samples on which every layer is compared with Keras;
+    0 leaves the comparison out. ``progress``: called with the name of every step.
+
+    Raises an HgqRtlError that names the layer for whatever cannot become exact hardware.
+    """
+    # Cheap mistakes first: nothing below is worth waiting for with a clock of 0.
+    clock_ps(clock_ns)
+    load_device(device)
+    if name is not None:
+        check_name(name)
+    progress("load")
+    from hgq_rtl.lowering import exactness, model as models, reference  # Keras is imported here
+
+    if isinstance(model, str | PathLike):
+        model = models.load(Path(model))
+    progress("lower")
+    lowered = models.lower(model, inputs)
+    layers = exactness.exactness(lowered)
+    keras_reference = reference.Reference(model, float64=not all(e.float32 for e in layers))
+    notes: dict[str, Any] = {
+        "exactness": {
+            "arithmetic": "float64" if keras_reference.float64 else "float32",
+            "proven": all(e.float64 if keras_reference.float64 else e.float32 for e in layers),
+            "layers": {e.path: e.bits for e in layers if e.bits},
+        },
+        "ebops": models.ebops(model),
+    }
+    if check_samples:
+        progress("compare with Keras")
+        notes["exactness"]["values_compared"] = reference.check_layers(
+            keras_reference, lowered, check_samples
+        )
+    return build_design(
+        lowered.graph,
+        lowered.interface,
+        name=name or models.identifier(model.name),
+        clock_ns=clock_ns,
+        device=device,
+        skip=skip,
+        dump=None if dump is None else Path(dump),
+        register_inputs=register_inputs,
+        register_outputs=register_outputs,
+        notes=notes,
+        reference=keras_reference,
+        progress=progress,
+    )
+

@@ -1,0 +1,98 @@
+"""The report as a terminal table."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+
+@dataclass(frozen=True)
+class Report:
+    """Facts about a design; ``str`` and rich render them."""
+
+    facts: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        buffer = io.StringIO()
+        Console(file=buffer, width=88, no_color=True).print(self)
+        return "\n".join(line.rstrip() for line in buffer.getvalue().rstrip().splitlines())
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the headline, the table of layers and the remarks."""
+        yield from headline(self.facts)
+        yield layer_table(self.facts)
+        yield from remarks(self.facts)
+
+
+def headline(facts: Mapping[str, Any]) -> Iterator[Text]:
+    """Name, device, clock and the numbers that matter."""
+    worst = facts["worst_stage"]
+    yield Text(f"{facts['name']} on {facts['device']}, {facts['clock_ns']:g} ns", style="bold")
+    yield Text(
+        f"{facts['luts']} LUT (estimate), {facts['flip_flops']} FF, "
+        f"latency {facts['latency_clocks']} clocks = {facts['latency_ns']:g} ns, "
+        f"a result every clock"
+    )
+    yield Text(
+        f"worst stage {worst['stage']}: {worst['delay_ps']} ps of {facts['clock_ns'] * 1000:.0f} ps "
+        f"(slack {worst['slack_ps']} ps, estimate)"
+    )
+
+
+def layer_table(facts: Mapping[str, Any]) -> Table:
+    """One row per layer, and the total."""
+    ebops = facts.get("ebops") or {}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=True)
+    table.add_column("layer", footer="total", no_wrap=True)
+    columns = ("operations", "LUT", "FF", *(("EBOPs",) if ebops else ()))
+    footers = [
+        str(sum(layer["operations"] for layer in facts["layers"])),
+        str(facts["luts"]),
+        str(facts["flip_flops"]),
+        f"{sum(ebops.values()):.0f}",
+    ]
+    for column, footer in zip(columns, footers, strict=False):
+        table.add_column(column, justify="right", footer=footer)
+    for layer in facts["layers"]:
+        name = layer["name"]
+        cells = [name or "(border)", layer["operations"], f"{layer['luts']:.0f}"]
+        cells.append(layer["flip_flops"])
+        if ebops:
+            inside = [v for path, v in ebops.items() if path.partition("/")[0] == name]
+            cells.append(f"{sum(inside):.0f}" if inside else "")
+        table.add_row(*map(str, cells))
+    table.add_row("(valid)", "0", "0", str(facts["latency_clocks"]), *([""] if ebops else []))
+    return table
+
+
+def remarks(facts: Mapping[str, Any]) -> Iterator[Text]:
+    """The exactness statement and the assumed ranges of the inputs."""
+    exact = facts.get("exactness")
+    if exact:
+        proof = (
+            "proven exact for every input"
+            if exact["proven"]
+            else "NOT exact for every input: rare differences to Keras are possible"
+        )
+        worst = max(exact["layers"].values(), default=0)
+        yield Text(
+            f"Keras arithmetic: {exact['arithmetic']}, {proof} "
+            f"(at most {worst} significant bits); "
+            f"{exact.get('values_compared', 0)} layer values compared while lowering"
+        )
+    for port in facts["inputs"]:
+        low, high = port["range"]
+        yield Text(
+            f"input {port['name']}: {port['bits']} bits in {port['elements_in_use']} elements, "
+            f"values in [{low:g}, {high:g}]; anything beyond {port['outside_range']}"
+        )
+    for port in facts["outputs"]:
+        low, high = port["range"]
+        yield Text(f"output {port['name']}: {port['bits']} bits, values in [{low:g}, {high:g}]")

@@ -1,0 +1,241 @@
+"""Every pass alone, in random order, and the whole pipeline: equivalence first, then shape."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hgq_rtl.errors import PassError
+from hgq_rtl.fixed import Fixed
+from hgq_rtl.ir.graph import Graph
+from hgq_rtl.ir.node import Builder
+from hgq_rtl.ir.ops import ADD, CAST, DOT, INPUT, MAX, SHIFT, cast, constant
+from hgq_rtl.ir.text import to_text
+from hgq_rtl.ir.verify import NATIVE, verify
+from hgq_rtl.passes.cmvm import cmvm
+from hgq_rtl.passes.cmvm.da4ml_engine import solve_with_da4ml
+from hgq_rtl.passes.cmvm.program import AdderProgram, Term
+from hgq_rtl.passes.expand import expand
+from hgq_rtl.passes.narrow import narrow
+from hgq_rtl.passes.pipeline import DEFAULT, bisect, run
+from hgq_rtl.passes.simplify import simplify
+from tests.battery.equivalence import assert_equivalent, graphs
+
+PASSES = {"simplify": simplify, "cmvm": cmvm, "expand": expand, "narrow": narrow}
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_each_pass_keeps_the_function(name):
+    @settings(max_examples=120, derandomize=True, deadline=None)
+    @given(graphs())
+    def law(graph):
+        assert_equivalent(graph, PASSES[name](graph))
+
+    law()
+
+
+@settings(max_examples=80, derandomize=True, deadline=None)
+@given(graphs(), st.lists(st.sampled_from(sorted(PASSES)), min_size=2, max_size=6))
+def test_any_order_keeps_the_function(graph, order):
+    result = graph
+    for name in order:
+        result = PASSES[name](result)
+    assert_equivalent(graph, result)
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(graphs(40))
+def test_pipeline_ends_in_native_ops(graph):
+    result, records = run(graph)
+    verify(result, NATIVE)
+    assert_equivalent(graph, result)
+    assert [r.name for r in records] == ["lower", *(name for name, _ in DEFAULT)]
+
+
+def inputs(build, *types):
+    return [build(INPUT, name=f"x{j}", lo=t.lo, hi=t.hi, exp=t.exp) for j, t in enumerate(types)]
+
+
+S4 = Fixed(-8, 7, 0)
+
+
+def single(build, ins, node):
+    return Graph(build, tuple(ins), (node,), ("y",))
+
+
+def test_simplify_shares_what_is_equal_up_to_order_and_shift():
+    build = Builder()
+    a, b = ins = inputs(build, S4, S4)
+    ones = [build(ADD, a, b, sub=False), build(ADD, b, a, sub=False)]
+    twos = [build(SHIFT, x, bits=1) for x in (a, b)]
+    doubled = build(ADD, twos[1], twos[0], sub=False)
+    graph = Graph(build, tuple(ins), (*ones, doubled), ("p", "q", "r"))
+    result = simplify(graph)
+    assert_equivalent(graph, result)
+    assert [n.op for n in result.nodes].count(ADD) == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda b, x: b(ADD, x, x, sub=True),
+        lambda b, x: b(MAX, constant(b, -9, 0), b(ADD, x, x, sub=True)),
+        lambda b, x: cast(b, b(SHIFT, x, bits=4), 0, 4, False),
+    ],
+)
+def test_simplify_finds_zero(make):
+    build = Builder()
+    (x,) = ins = inputs(build, S4)
+    graph = single(build, ins, make(build, x))
+    result = simplify(graph)
+    assert_equivalent(graph, result)
+    assert result.outputs[0] is constant(build, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda b, x: b(SHIFT, b(SHIFT, x, bits=3), bits=-3),
+        lambda b, x: b(MAX, x, constant(b, -9, 0)),
+        lambda b, x: b(CAST, b(CAST, x, exp=0, width=6, signed=True), exp=0, width=4, signed=True),
+        lambda b, x: b(ADD, constant(b, 0, 0), b(ADD, constant(b, 0, 0), x, sub=True), sub=True),
+        lambda b, x: b(ADD, b(ADD, x, constant(b, 5, 0), sub=False), constant(b, 5, 0), sub=True),
+    ],
+)
+def test_simplify_finds_the_input_itself(make):
+    build = Builder()
+    (x,) = ins = inputs(build, S4)
+    graph = single(build, ins, make(build, x))
+    result = simplify(graph)
+    assert_equivalent(graph, result)
+    assert result.outputs[0] is x
+
+
+def test_narrow_cuts_adders_behind_a_wrapping_cast():
+    build = Builder()
+    wide = Fixed(-(2**11), 2**11 - 1, 0)
+    a, b = ins = inputs(build, wide, wide)
+    total = build(ADD, a, b, sub=False)
+    graph = single(build, ins, cast(build, total, 0, 3, True))
+    result = narrow(graph)
+    assert_equivalent(graph, result)
+    (adder,) = [n for n in result.nodes if n.op is ADD]
+    assert adder.type.width <= 4
+
+
+def test_narrow_keeps_the_sign_that_relu_needs():
+    build = Builder()
+    wide = Fixed(-(2**11), 2**11 - 1, 0)
+    a, b = ins = inputs(build, wide, wide)
+    relu = build(MAX, build(ADD, a, b, sub=False), constant(build, 0, 0))
+    graph = single(build, ins, cast(build, relu, 0, 3, False))
+    result = narrow(graph)
+    assert_equivalent(graph, result)
+    assert max(n.type.width for n in result.nodes if n.op is ADD) == 13
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_solved_matrices_are_their_matrices(seed):
+    rng = np.random.default_rng(seed)
+    n_in, n_out = rng.integers(1, 9, 2)
+    matrix = rng.integers(-40, 41, (n_out, n_in)) * (rng.random((n_out, n_in)) < 0.7)
+    rows = tuple(tuple(int(w) for w in row) for row in matrix)
+    types = [Fixed(-8, 7, int(e)) for e in rng.integers(-2, 3, n_in)]
+    solve_with_da4ml(rows, types).check(rows)
+
+
+def test_a_wrong_adder_tree_is_noticed():
+    program = AdderProgram(2, ((Term(0, 1), Term(1, 0, True)),), (Term(2, 0), Term(-1, 0)))
+    program.check(((2, -1), (0, 0)))
+    for wrong in (((2, 1), (0, 0)), ((2, -1), (0, 1)), ((1, -1), (0, 0))):
+        with pytest.raises(PassError) as error:
+            program.check(wrong)
+        assert str(error.value) == (
+            "an adder tree does not compute its matrix.\n"
+            "  This is a defect of the solver; please report it with the model."
+        )
+
+
+def test_cmvm_shares_adders_and_leaves_what_it_cannot_solve():
+    build = Builder()
+    ins = inputs(build, *[S4] * 4)
+    rows = [(3, 5, 7, 9), (6, 10, 14, 18), (-3, -5, -7, -9)]
+    dots = tuple(build.make(DOT, tuple(ins), (row, 0, 0, 0)) for row in rows)
+    graph = Graph(build, tuple(ins), dots, ("a", "b", "c"))
+    result = simplify(cmvm(graph))
+    assert_equivalent(graph, result)
+    plain = simplify(expand(graph))
+    count = [sum(n.op is ADD for n in g.nodes) for g in (result, plain)]
+    assert count[0] < count[1]
+    huge = build.make(DOT, tuple(ins), ((1 << 24, 1, 0, 0), 0, 0, 0))
+    left = cmvm(single(build, ins, huge))
+    assert [n.op for n in left.nodes].count(DOT) == 1
+    assert_equivalent(single(build, ins, huge), expand(left))
+
+
+def _sample():
+    build = Builder()
+    ins = inputs(build, *[S4] * 3)
+    dot = build.make(DOT, tuple(ins), ((3, -5, 11), 0, 1, -1))
+    return single(build, ins, build(MAX, dot, constant(build, 0, 0)))
+
+
+def test_driver_skips_dumps_and_stops(tmp_path):
+    graph = _sample()
+    names = [name for name, _ in DEFAULT]
+    for skipped in itertools.combinations([n for n in names if n != "expand"], 2):
+        result, records = run(graph, skip=skipped)
+        assert_equivalent(graph, result)
+        assert [r.name for r in records[1:]] == [n for n in names if n not in skipped]
+    run(graph, dump=tmp_path / "dump")
+    files = sorted(path.name for path in (tmp_path / "dump").iterdir())
+    assert files == ["00-lower.ir", *(f"{j:02d}-{n}.ir" for j, n in enumerate(names, 1))]
+    assert (tmp_path / "dump" / "00-lower.ir").read_text() == to_text(graph)
+
+
+def test_bisection_names_the_guilty_pass():
+    def broken(graph):
+        bad = graph.builder(ADD, graph.outputs[0], constant(graph.builder, 1, 0), sub=False)
+        return graph.with_outputs([bad])
+
+    graph = _sample()
+
+    def is_wrong(result):
+        try:
+            assert_equivalent(graph, result)
+        except AssertionError:
+            return True
+        return False
+
+    assert bisect(graph, is_wrong) is None
+    for position in range(len(DEFAULT) + 1):
+        passes = (*DEFAULT[:position], ("guilty", broken), *DEFAULT[position:])
+        assert bisect(graph, is_wrong, passes) == "guilty"
+
+
+def test_driver_verifies_between_passes():
+    def forget_input(graph):
+        return Graph(graph.builder, graph.inputs[1:], graph.outputs, graph.output_names)
+
+    with pytest.raises(PassError) as error:
+        run(_sample(), passes=(("forget", forget_input),))
+    assert str(error.value) == (
+        "pass 'forget' made a broken graph: input 'x0' is used but not declared.\n"
+        "  This is a defect of hgq_rtl; please report it with the model."
+    )
+
+
+@pytest.mark.parametrize(
+    ("skip", "message"),
+    [
+        (["fold"], "unknown pass.\n  Received: 'fold'.\n  Passes: simplify, cmvm, expand, "
+         "simplify-2, narrow, simplify-3."),
+        (["expand"], "pass 'expand' cannot be skipped.\n  No backend emits what it would leave."),
+    ],
+)  # fmt: skip
+def test_driver_refuses_unknown_passes(skip, message):
+    with pytest.raises(PassError) as error:
+        run(_sample(), skip=skip)
+    assert str(error.value) == message
