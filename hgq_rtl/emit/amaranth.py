@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from amaranth.back import verilog
+from amaranth.back import rtlil
 from amaranth.hdl import Cat, ClockDomain, Const, Module, Mux, Shape, Signal, Value
 
 from hgq_rtl.emit import partition as parts
 from hgq_rtl.emit import verilog_top
 from hgq_rtl.emit.backend import CoreInfo, Emitted
 from hgq_rtl.emit.tidy import tidy
+from hgq_rtl.emit.yosys import write_verilog
 from hgq_rtl.errors import EmitError
 from hgq_rtl.fixed import Fixed, common_exp
 from hgq_rtl.ir.graph import Graph
@@ -36,7 +37,6 @@ from hgq_rtl.ir.ops import (
     MIN,
     MUL,
     MUX,
-    NOT,
     OR,
     REG,
     SHIFT,
@@ -122,12 +122,14 @@ def _add(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
     gap = abs(ta.exp - tb.exp)
     if not sub and not low.shape().signed and len(low) <= gap:
         return _as(Cat(_fit(low, gap), high), t.signed)  # nothing overlaps: no adder
-    a, b = _pair(node, a, b)
+    a, b = (x[: node.type.width] if len(x) > node.type.width else x for x in _pair(node, a, b))
     return a - b if sub else a + b
 
 
 @emits(MUL)
 def _mul(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
+    width = node.type.width
+    a, b = (x[:width] if len(x) > width else x for x in (a, b))
     return a * b
 
 
@@ -165,7 +167,7 @@ def _compare(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
 
 @emits(CAST)
 def _cast(m: Module, node: Node, out: Signal | None, a: Value) -> Value:
-    drop, width = node.attrs[0] - node.args[0].type.exp, node.type.width
+    drop, width = node.type.exp - node.args[0].type.exp, node.type.width
     if drop >= len(a):
         a = a[-1].as_signed()  # only copies of the sign are left
     else:
@@ -175,9 +177,9 @@ def _cast(m: Module, node: Node, out: Signal | None, a: Value) -> Value:
 
 @emits(TABLE)
 def _table(m: Module, node: Node, out: Signal, a: Value) -> None:
-    entries, lo, _ = node.attrs
+    entries, lo, step, _ = node.attrs
     t = node.args[0].type
-    live = {n: entries[n - lo] for n in range(t.lo, t.hi + 1)}
+    live = {n: entries[(n << (t.exp - step)) - lo] for n in range(t.lo, t.hi + 1)}
     # Values that cannot occur take the most common entry, and so need no case of their own.
     usual = Counter(live.values()).most_common(1)[0][0]
     with m.Switch(a.as_unsigned()):
@@ -197,17 +199,13 @@ def _bitwise(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
     return a | b if node.op is OR else a ^ b
 
 
-@emits(NOT)
-def _not(m: Module, node: Node, out: Signal, a: Value) -> Value:
-    return ~_fit(a, node.type.width)
-
-
 # --- a module, and all of them ---------------------------------------------------------------
 
 
-def _elaborate(module: parts.Module) -> tuple[Module, list[Signal]]:
+def _elaborate(module: parts.Module) -> tuple[Module, list[Value]]:
     """The Amaranth module of a layer and its ports, in order."""
     m = Module()
+    clock = m.domains.sync = ClockDomain("sync", reset_less=True)
     value: dict[Node, Value] = {}
     for node in module.graph.nodes:
         t = node.type
@@ -225,8 +223,9 @@ def _elaborate(module: parts.Module) -> tuple[Module, list[Signal]]:
             result = RULES[node.op](m, node, out, *args)
             if result is not None:
                 m.d.comb += out.eq(result)
-    ports = [value[n] for n in (*module.graph.inputs, *module.graph.outputs) if n in module.signals]
-    return m, ports
+    ends = [*module.graph.inputs, *module.graph.outputs]
+    ports = [value[node] for node in ends if node in module.signals]
+    return m, [clock.clk, *ports] if module.clocked else ports
 
 
 @contextmanager
@@ -242,39 +241,32 @@ def _no_collection() -> Iterator[None]:
 
 
 def convert(modules: Sequence[parts.Module]) -> list[str]:
-    """Verilog of each module, from one run of Yosys (its start costs 0.25 s)."""
+    """Verilog of each module."""
     with _no_collection():
-        batch = Module()
-        clock = batch.domains.sync = ClockDomain("sync", reset_less=True)
-        ports: dict[str, Any] = {"clk": (clock.clk, None)}
-        for number, module in enumerate(modules):
-            m, signals = _elaborate(module)
-            setattr(batch.submodules, f"m{number}", m)
-            ports.update({f"m{number}_{s.name}": (s, None) for s in signals})
-        text = verilog.convert(
-            batch, name="batch", ports=ports, emit_src=False, strip_internal_attrs=True
-        )
-    found = _modules_of(text)
-    return [tidy(found[f"\\batch.m{n} "], module) for n, module in enumerate(modules)]
-
-
-def _modules_of(text: str) -> dict[str, str]:
-    """Text of each module by its name as written."""
-    found = {}
-    for part in text.split("\nmodule ")[1:]:
-        body = part.partition("\nendmodule")[0]
-        found[body.partition("(")[0]] = body
-    return found
+        texts = []
+        for module in modules:
+            m, ports = _elaborate(module)
+            texts.append(rtlil.convert(m, name=module.name, ports=ports, emit_src=False))
+    found = write_verilog(texts)
+    return [tidy(found[module.name], module) for module in modules]
 
 
 def _check_widths(modules: Sequence[parts.Module]) -> None:
     for module in modules:
         total = sum(n.type.width for n in module.graph.inputs if not n.type.is_const)
-        for what, bits in (("input ports of", total), *((s, n.type.width) for n, s in module.signals.items())):
-            if bits > MAX_BITS:
+        if total > MAX_BITS:
+            raise EmitError(
+                f"the input ports of module '{module.name}' have {total} bits in all, "
+                f"more than {MAX_BITS}",
+                where=module.scope,
+                hint="Process the tensor in parts, one after the other (a streamed design)",
+            )
+        for node, name in module.signals.items():
+            if node.type.width > MAX_BITS:
                 raise EmitError(
-                    f"the {what}" if False else f"{what} module '{module.name}' have {bits} bits",
-                    where=module.scope,
+                    f"signal '{name}' of module '{module.name}' has {node.type.width} bits, "
+                    f"more than {MAX_BITS}",
+                    where=module.graph.origin(node),
                 )
 
 

@@ -55,7 +55,7 @@ class _Draft:
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self.names = Names(CLOCK)
+        self.names = Names(CLOCK, "wake")
         self.build = module.graph.builder
         self.local: dict[Node, Node] = {}
         self.name_of: dict[Node, str] = {}
@@ -212,6 +212,6 @@ def _inline(node: Node, signals: dict[Node, str]) -> bool:
     """Whether a cast is a plain slice of a signal, best written where it is read."""
     if node.op is not CAST:
         return False
-    arg, exp = node.args[0], node.attrs[0]
-    fits = exp - arg.type.exp + node.type.width <= arg.type.width
+    arg = node.args[0]
+    fits = node.type.exp - arg.type.exp + node.type.width <= arg.type.width
     return fits and resolve(arg) in signals

@@ -3,8 +3,10 @@
 Yosys sorts declarations by name and statements by nothing in particular. Here every statement is
 joined with the declaration of what it drives, in the order of the graph, under the origin it came
 from. Only whole lines move, with one exception: a result computed into a wider temporary and then
-cut, which is the same as computing it into the narrower wire, since all such operators (+ - * ~)
-give the same low bits at any width. Text with an unknown line is returned as it came.
+cut, which is the same as computing it into the narrower wire, since such operators (+ - *) give
+the same low bits at any width. The initial values that Yosys gives to registers are left out:
+nothing reads a register before its first sample, and without them tools may retime freely.
+Text with an unknown line is returned as it came.
 """
 
 from __future__ import annotations
@@ -18,20 +20,21 @@ from hgq_rtl.ir.node import Node
 
 WAKE = "wake"
 _NAME = r"(\\\S+ |\w+)"
-_DECLARE = re.compile(rf"  (wire|reg|input|output) (\[\d+:0\] )?{_NAME}( = .*)?;")
+_DECLARE = re.compile(rf"  (wire|reg|input|output) (\[\d+:0\] )?{_NAME}(?: = .*)?;")
 _ASSIGN = re.compile(rf"  assign {_NAME} = (.*);")
 _CUT = re.compile(r"(\\\$\d+ )\[(?:(\d+):)?0\]")
 _READ = re.compile(r"(\\\$\d+ )(?:\[(\d+)(?::(\d+))?\])?")
 _MODULAR = re.compile(r" [-+*] |^- ")
 _TEMPORARY = re.compile(r"\\\$\d+ ")
+_REPEAT = re.compile(r"(?<=[{,] )(\w+(?:\[\d+\])?)((?:, \1){2,})(?=,| })")
 _WAKE = re.compile(r"\\\$auto\$verilog_backend\S+ ")
 
 
 @dataclass
 class _Parsed:
     ranges: dict[str, str] = field(default_factory=dict)
-    registers: dict[str, str] = field(default_factory=dict)
-    """Name to initial value (possibly empty) of what an always block drives."""
+    registers: set[str] = field(default_factory=set)
+    """What an always block drives."""
     assigns: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, list[str]] = field(default_factory=dict)
     wakes: bool = False
@@ -39,17 +42,17 @@ class _Parsed:
 
 def _parse(body: str) -> _Parsed | None:
     parsed = _Parsed()
-    lines = iter(body.split(");\n", 1)[1].split("\n"))
+    lines = iter(body.partition(");\n")[2].split("\n"))
     for line in lines:
         if not line.strip():
             continue
         if _WAKE.search(line) and line.startswith("  reg "):
             parsed.wakes = True
         elif match := _DECLARE.fullmatch(line):
-            kind, bits, name, init = match.groups()
+            kind, bits, name = match.groups()
             parsed.ranges[name] = bits or ""
             if kind == "reg":
-                parsed.registers[name] = init or ""
+                parsed.registers.add(name)
         elif match := _ASSIGN.fullmatch(line):
             if match[1] in parsed.assigns:
                 return None
@@ -64,10 +67,23 @@ def _parse(body: str) -> _Parsed | None:
             target = re.search(rf"^ +{_NAME} = ", "\n".join(block), re.MULTILINE)
             if target is None:
                 return None
-            parsed.blocks[target[1]] = block
+            parsed.blocks[target[1]] = _compact(block)
         else:
             return None
     return parsed
+
+
+def _compact(block: list[str]) -> list[str]:
+    """One line per case; ``casez`` without wildcards is a plain ``case``."""
+    lines: list[str] = []
+    for line in block:
+        if lines and lines[-1].endswith(":"):
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line)
+    if not any("?" in line for line in lines):
+        lines = [re.sub(r"^( +)casez ", r"\1case ", line) for line in lines]
+    return lines
 
 
 def _inline_cuts(parsed: _Parsed) -> None:
@@ -82,7 +98,11 @@ def _inline_cuts(parsed: _Parsed) -> None:
     cut: dict[str, str] = {}
     for name, value in parsed.assigns.items():
         match = _CUT.fullmatch(value)
-        if match and int(match[2] or 0) == top[match[1]] and _MODULAR.search(parsed.assigns[match[1]]):
+        if (
+            match
+            and int(match[2] or 0) == top[match[1]]
+            and _MODULAR.search(parsed.assigns[match[1]])
+        ):
             cut.setdefault(match[1], name)
     for temporary, name in cut.items():
         parsed.assigns[name] = parsed.assigns.pop(temporary)
@@ -97,7 +117,7 @@ def _inline_cuts(parsed: _Parsed) -> None:
         low = match[2] if match[3] is None else match[3]
         bits = "" if match[2] == "0" else f"[{match[2]}:0] "
         whole = low == "0" and parsed.ranges[name] == bits
-        return name if whole else f"{name}{match[0][len(match[1]):]}"
+        return name if whole else f"{name}{match[0][len(match[1]) :]}"
 
     for name, value in parsed.assigns.items():
         parsed.assigns[name] = _READ.sub(rename, value)
@@ -119,7 +139,7 @@ def tidy(body: str, module: Module) -> str:
     if parsed is not None:
         _inline_cuts(parsed)
     if parsed is None or any(name not in parsed.ranges for _, name in named):
-        return f"module {module.name} ({body.partition('(')[2]}\nendmodule\n"
+        return f"module {module.name} ({body}\nendmodule\n"
     ports = ["  input wire clk"] if module.clocked else []
     for node, name in named:
         if node in graph.inputs:
@@ -127,8 +147,7 @@ def tidy(body: str, module: Module) -> str:
     for node, name in named:
         if node in outputs:
             kind = "reg" if name in parsed.registers else "wire"
-            init = parsed.registers.get(name, "")
-            ports.append(f"  output {kind} {parsed.ranges[name]}{name}{init}")
+            ports.append(f"  output {kind} {parsed.ranges[name]}{name}")
     lines = [f"module {module.name} (", ",\n".join(ports), ");"]
     if parsed.wakes:
         lines += [
@@ -145,13 +164,22 @@ def tidy(body: str, module: Module) -> str:
             origin = here
         for signal in (*_temporaries(name, parsed, written), name):
             written.add(signal)
-            lines += _statement(signal, parsed, node if signal == name else None, node in outputs)
+            if signal == name:
+                lines += _statement(name, parsed, node, node in outputs)
+            else:
+                lines += _statement(signal, parsed, None, False)
     if left := set(parsed.ranges) - written:
         assert not left - set(parsed.ranges)
         for name in sorted(left):
             lines += _statement(name, parsed, None, False)
     lines.append("endmodule")
-    return _WAKE.sub(WAKE, "\n".join(lines)) + "\n"
+    text = _REPEAT.sub(_replicate, "\n".join(lines))
+    return _WAKE.sub(WAKE, text) + "\n"
+
+
+def _replicate(match: re.Match[str]) -> str:
+    """``x[3], x[3], x[3]`` as ``{3{x[3]}}``."""
+    return f"{{{1 + match[2].count(',')}{{{match[1]}}}}}"
 
 
 def _temporaries(name: str, parsed: _Parsed, written: set[str]) -> list[str]:
@@ -167,8 +195,7 @@ def _statement(name: str, parsed: _Parsed, node: Node | None, is_port: bool) -> 
     """Declaration and driver of one signal; ports are declared in the header already."""
     note = f"  // {port_note(node.type)}" if node is not None else ""
     if name in parsed.blocks:
-        init = parsed.registers[name]
-        head = [] if is_port else [f"  reg {parsed.ranges[name]}{name}{init};"]
+        head = [] if is_port else [f"  reg {parsed.ranges[name]}{name};"]
         first, *rest = parsed.blocks[name]
         return [*head, first + note, *rest]
     value = parsed.assigns.get(name)

@@ -145,9 +145,7 @@ def _module_header(info: CoreInfo, module: Module, top: str) -> str:
     layer = f"layer '{_comment(module.scope)}'" if module.scope else "what belongs to no layer"
     rows = [("name", "dir", "bits", "format", "range")]
     for way, nodes in (("in", module.graph.inputs), ("out", module.graph.outputs)):
-        rows += [
-            (module.signals[n], way, *describe(n.type)) for n in nodes if n in module.signals
-        ]
+        rows += [(module.signals[n], way, *describe(n.type)) for n in nodes if n in module.signals]
     lines = [
         f"// {module.name}: {layer} of {top}, latency {info.latency} clocks in all.",
         *_facts(info),
@@ -174,9 +172,7 @@ def _element_ports(
         ("input", inputs, interface.inputs),
         ("output", outputs, interface.outputs),
     ):
-        sides.append(
-            [(way, n, t.width) for n, t in zip(names, _types(ports), strict=True) if n]
-        )
+        sides.append([(way, n, t.width) for n, t in zip(names, _types(ports), strict=True) if n])
     ins, outs = sides
     return [
         ("input", CLOCK, 1),
@@ -197,7 +193,8 @@ def _valid(latency: int) -> list[str]:
     bits = _bits(latency) if latency > 1 else ""
     return [
         "  // One bit for each sample in flight.",
-        f"  reg {bits}{VALID} = 0;",
+        f"  reg {bits}{VALID};",
+        f"  initial {VALID} = 0;",
         f"  always @(posedge {CLOCK}) {VALID} <= {step};",
         f"  assign {VALID_OUT} = {VALID}{f'[{latency - 1}]' if latency > 1 else ''};",
     ]

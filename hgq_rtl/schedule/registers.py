@@ -47,9 +47,9 @@ def _share(node: Node, casts: list[Node], needed: dict[Node, int], start: dict[N
     """Decide until when the casts of ``node`` are read off the stored ``node``."""
     own = needed[node]
     separate = sum(max(0, needed[c] - max(own, start[c])) * c.type.width for c in casts)
-    together = (max(needed[c] for c in casts) - own) * node.type.width
-    if together < separate:
-        own = needed[node] = max(needed[c] for c in casts)
+    latest = max(own, *(needed[c] for c in casts))
+    if (latest - own) * node.type.width < separate:
+        own = needed[node] = latest
     for c in casts:
         start[c] = max(start[c], min(own, needed[c]))
 

@@ -22,7 +22,6 @@ from hgq_rtl.ir.ops import (
     MIN,
     MUL,
     MUX,
-    NOT,
     OR,
     REG,
     SHIFT,
@@ -31,9 +30,9 @@ from hgq_rtl.ir.ops import (
 )
 
 DEVICES = Path(__file__).parent / "devices"
-WIRING = frozenset({INPUT, CONST, SHIFT, CAST, NOT, REG})
-"""Ops without logic of their own: bits are renamed, dropped, stored, or inverted, and an inverter
-is absorbed by the lookup table that reads it. They take no time and no LUTs on any device."""
+WIRING = frozenset({INPUT, CONST, SHIFT, CAST, REG})
+"""Ops without logic of their own: bits are renamed, dropped or stored. They take no time and no
+LUTs on any device."""
 
 FREE = ("", 0)
 """The size of a node whose types leave only wiring."""
@@ -236,7 +235,9 @@ def load_device(name: str | Path) -> DelayModel:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise TimingError(f"device file '{path.name}' cannot be read", received=str(reason)) from None
+        raise TimingError(
+            f"device file '{path.name}' cannot be read", received=str(reason)
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise TimingError(
             f"device file '{path.name}' is not TOML", received=str(error).strip()
@@ -284,7 +285,9 @@ def _row(row: Any, file: str, name: str) -> Row:
 
 
 def _numbers(values: Any, file: str, key: str) -> tuple[float, ...]:
-    return tuple(_number(value, file, key) for value in (values if isinstance(values, list) else [values]))
+    return tuple(
+        _number(value, file, key) for value in (values if isinstance(values, list) else [values])
+    )
 
 
 def _number(value: Any, file: str, key: str) -> float:

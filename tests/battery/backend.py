@@ -110,7 +110,12 @@ class _Cases:
             size = index.hi - lo + 1 + self.rng.randint(0, 2)
             top = self.rng.choice([1, 7, 500, 1 << 66])
             entries = [self.rng.randint(-top, top) for _ in range(size)]
-            return {"entries": tuple(entries), "lo": lo, "step": step, "exp": self.rng.randint(-6, 6)}
+            return {
+                "entries": tuple(entries),
+                "lo": lo,
+                "step": step,
+                "exp": self.rng.randint(-6, 6),
+            }
         return {}
 
     def add(self, op, *args: Node) -> Node:

@@ -1,0 +1,19 @@
+import pytest
+
+from tests.battery.backend import BackendBattery
+from tests.emit.verilate import lint, simulate
+
+
+class TestAmaranth(BackendBattery):
+    backend = "amaranth"
+
+    @pytest.mark.cosim
+    def test_hardware_equals_the_graph(self, battery, emitted, tmp_path):
+        super().test_hardware_equals_the_graph(battery, emitted, tmp_path)
+
+    def simulate(self, emitted, design, buses, folder):
+        ins, outs = design.interface.inputs[0].width, design.interface.outputs[0].width
+        return simulate(emitted, ins, outs, design.info.latency, buses, folder)
+
+    def test_no_warnings(self, emitted, tmp_path):
+        assert lint(emitted, tmp_path, "battery_packed") == ""
