@@ -120,9 +120,9 @@ def arguments() -> list[str]:
         "--x-assign",
         "unique",
         "--output-split",
-        "5000",
+        "20000",
         "--output-split-cfuncs",
-        "500",
+        "1000",
     ]
 
 

@@ -97,7 +97,7 @@ def verify(
     keras = None
     if y_expected is not None:
         keras = keras_outputs(subject.interface.outputs, y_expected, len(data))
-    expected = Expected(reference(subject.graph, subject.interface, inputs), keras)
+    expected = Expected(output_integers(subject.graph, subject.interface, inputs), keras)
     work = work or subject.sim / "sim_build"
     _write_vectors(subject, inputs, expected.ir, work)
 
@@ -109,7 +109,7 @@ def verify(
             status.update(f"{subject.name}: {words.get(phase, phase)}")
 
         done = run_regression(subject.sim, work, announce=announce)
-        _check(subject, inputs, expected, done.result, work)
+        check_result(subject, inputs, expected, done.result, work)
     return VerifyResult(
         data=len(data),
         corner=len(corner),
@@ -122,7 +122,7 @@ def verify(
     )
 
 
-def reference(graph: Graph, interface: Interface, inputs: Ints) -> Ints:
+def output_integers(graph: Graph, interface: Interface, inputs: Ints) -> Ints:
     """Output port integers of the graph: a port may have a finer exponent than its node."""
     n = evaluate(graph, inputs)
     types = [t for port in interface.outputs for t in port.types]
@@ -140,7 +140,7 @@ def _write_vectors(subject: Subject, inputs: Ints, outputs: Ints, work: Path) ->
     (folder / "outputs.hex").write_text(hex_lines(subject.interface.outputs, outputs))
 
 
-def _check(
+def check_result(
     subject: Subject, inputs: Ints, expected: Expected, result: Mapping[str, Any], work: Path
 ) -> None:
     """Raise CosimError unless both passes ran all their vectors and found nothing."""
