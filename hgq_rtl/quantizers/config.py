@@ -264,7 +264,8 @@ def _several(name: str, value: str | Iterable[str], known: tuple[str, ...]) -> t
     if value == "default":
         raise ConfigError(f"a scope needs a definite {name}", received=repr(value),
                           hint=f"Known: all, {', '.join(known)}")  # fmt: skip
-    items = (value,) if isinstance(value, str) else tuple(value)
+    single = isinstance(value, str) or not isinstance(value, Iterable)
+    items: tuple[Any, ...] = (value,) if single else tuple(value)
     return tuple(_choice(name, item, ("all", *known)) for item in items)
 
 

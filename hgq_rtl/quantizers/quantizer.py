@@ -109,9 +109,12 @@ class Quantizer(keras.layers.Layer):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the integer bits are final: always, except for WRAP before tracing."""
+        """Whether the integer bits are final: always, except for WRAP before tracing.
+
+        A quantizer that is not built has no integer bits; ``frozen`` refuses it.
+        """
         fmt = self.format
-        if fmt is None or fmt.is_fixed or fmt.is_weight or not fmt.is_wrap:
+        if fmt is None or not self.built or fmt.is_fixed or fmt.is_weight or not fmt.is_wrap:
             return True
         return bool(to_numpy(fmt.traced))
 
@@ -125,6 +128,11 @@ class Quantizer(keras.layers.Layer):
         """
         if self.format is None:
             raise LoweringError("a dummy quantizer has no widths")
+        if not self.built:
+            raise LoweringError(
+                "a quantizer was never built",
+                hint="Give the model an Input, or call it on data once",
+            )
         if not self.format.variables_finite():
             raise LoweringError(
                 "a bit width is NaN or infinite",

@@ -212,3 +212,21 @@ def test_half_precision_is_refused():
         "  Received: dtype 'float16'.\n"
         "  Set a dtype policy of one of these two."
     )
+
+
+def test_wide_formats_saturate_inside_their_range():
+    """float32 cannot hold 2^4 - 2^-24; rounding up to 2^4 would leave the range."""
+    q = make("kif", (2,), "SAT", i0=4, f0=24)
+    y = np.asarray(q(np.array([100.0, -100.0], np.float32)), np.float64)
+    assert np.array_equal(y, [16 - 2.0**-20, -16])
+
+
+def test_lower_refuses_unbuilt_and_batch_dependent_widths():
+    assert message(lambda: Quantizer("kif").lower(Spy())) == (
+        "a quantizer was never built.\n  Give the model an Input, or call it on data once."
+    )
+    q = make("kif", (5, 2, 3), "SAT", "datalane", homogeneous_axis=())
+    assert message(lambda: q.frozen((2, 3))) == (
+        "widths differ along the batch axis.\n  Add axis 0 to homogeneous_axis."
+    )
+    assert message(lambda: Quantizer("dummy").frozen((2, 3))) == "a dummy quantizer has no widths."
