@@ -45,6 +45,9 @@ def test_hand_computed_ebops():
     layer = QDense(3, ebops_factor=0.5)
     layer.build((None, 4))
     assert layer.update_ebops() == layer.ebops == 792 / 2
+    middle = QDense(3, parallelization_factor=2)  # 2 of 10 positions at a time
+    middle.build((None, 5, 2, 4))
+    assert float(middle.compute_ebops()) == pytest.approx(792 * 2)
     eight = {"b0": 8, "i0": 2}
     signed = QDense(3, kq_conf=QuantizerConfig("kbi", "weight", overflow_mode="SAT", **eight))
     signed.build((None, 4))
