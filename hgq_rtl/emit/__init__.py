@@ -1,0 +1,1 @@
+"""Scheduled graphs to hardware description text."""

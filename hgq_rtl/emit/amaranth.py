@@ -17,7 +17,7 @@ from amaranth.back import rtlil
 from amaranth.hdl import Cat, ClockDomain, Const, Module, Mux, Shape, Signal, Value
 
 from hgq_rtl.emit import partition as parts
-from hgq_rtl.emit import verilog_top
+from hgq_rtl.emit import verilog_top, workers
 from hgq_rtl.emit.backend import CoreInfo, Emitted
 from hgq_rtl.emit.tidy import tidy
 from hgq_rtl.emit.yosys import write_verilog
@@ -240,15 +240,32 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def convert(modules: Sequence[parts.Module]) -> list[str]:
-    """Verilog of each module."""
+def to_rtlil(module: parts.Module) -> str:
+    """The module in the intermediate language of Yosys."""
     with _no_collection():
-        texts = []
-        for module in modules:
-            m, ports = _elaborate(module)
-            texts.append(rtlil.convert(m, name=module.name, ports=ports, emit_src=False))
-    found = write_verilog(texts)
-    return [tidy(found[module.name], module) for module in modules]
+        m, ports = _elaborate(module)
+        return str(rtlil.convert(m, name=module.name, ports=ports, emit_src=False))
+
+
+_known: dict[str, str] = {}
+KEEP = 256
+"""Modules whose Verilog is kept in memory, so that compiling again costs little."""
+
+
+def convert(modules: Sequence[parts.Module]) -> list[str]:
+    """Verilog of each module. Raises EmitError where one exceeds Amaranth's limits."""
+    _check_widths(modules)
+    texts = [workers.describe(module) for module in modules]
+    fresh = [i for i, text in enumerate(texts) if text not in _known]
+    if fresh:
+        new = [modules[i] for i in fresh]
+        found = write_verilog(workers.convert_all(new, [texts[i] for i in fresh], to_rtlil))
+        for i in fresh:
+            _known[texts[i]] = tidy(found[modules[i].name], modules[i])
+    result = [_known[text] for text in texts]
+    while len(_known) > KEEP:
+        del _known[next(iter(_known))]
+    return result
 
 
 def _check_widths(modules: Sequence[parts.Module]) -> None:
@@ -277,12 +294,7 @@ class AmaranthBackend:
 
     def emit(self, graph: Graph, interface: Interface, info: CoreInfo) -> Emitted:
         """See ``hgq_rtl.emit.backend.emit``."""
-        return verilog_top.assemble(graph, interface, info, convert_all)
-
-
-def convert_all(modules: Sequence[parts.Module]) -> list[str]:
-    _check_widths(modules)
-    return convert(modules)
+        return verilog_top.assemble(graph, interface, info, convert)
 
 
 BACKEND = AmaranthBackend()

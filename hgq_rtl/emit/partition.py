@@ -78,9 +78,7 @@ def live_nodes(graph: Graph) -> list[Node]:
     return [node for node in graph.nodes if node in needed]
 
 
-def partition(
-    graph: Graph, inputs: dict[Node, str], glue: str, modules: Names, separator: str = "_"
-) -> Partition:
+def partition(graph: Graph, inputs: dict[Node, str], glue: str, modules: Names) -> Partition:
     """Modules of ``graph``. ``inputs``: input nodes to the top's port names.
 
     ``modules`` gives out module names, ``glue`` is asked for where the origin is empty.
@@ -99,7 +97,7 @@ def partition(
     for node in live:
         draft = home[node]
         draft.build.set_origin(graph.origin(node))
-        args = tuple([_fetch(arg, draft, home, inputs, separator) for arg in node.args])
+        args = tuple([_fetch(arg, draft, home, inputs) for arg in node.args])
         draft.local[node] = draft.build.make(node.op, args, node.attrs)
     for node in exported:
         home[node].module.exports[node] = home[node].name_of[node]
@@ -139,6 +137,8 @@ def _name_nodes(
             while root.op in (REG, SHIFT):
                 root = root.args[0]
             base = inputs[root] if root in inputs else home[root].name_of[root]
+            if root in home and home[root] is not draft:
+                base = f"{home[root].module.name}_{base}"
             draft.name_of[node] = draft.names(f"{base}_s{depths[node]}")
             continue
         inside = graph.origin(node).partition("/")[2]
@@ -160,9 +160,7 @@ def label(node: Node) -> str:
     return node.op.name
 
 
-def _fetch(
-    node: Node, draft: _Draft, home: dict[Node, _Draft], inputs: dict[Node, str], separator: str
-) -> Node:
+def _fetch(node: Node, draft: _Draft, home: dict[Node, _Draft], inputs: dict[Node, str]) -> Node:
     """``node`` as seen inside a module: its own, an input port, or wiring built on the spot."""
     shifts = []
     while node not in draft.local and node.op is SHIFT:
@@ -179,7 +177,7 @@ def _fetch(
                 name = draft.names(inputs[node])
             else:
                 source = home[node]
-                name = draft.names(source.module.name + separator + source.name_of[node])
+                name = draft.names(f"{source.module.name}_{source.name_of[node]}")
             draft.local[node] = draft.build.make(INPUT, (), (name, t.lo, t.hi, t.exp))
             if not t.is_const:
                 draft.module.imports[name] = node

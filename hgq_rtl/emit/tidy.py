@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from hgq_rtl.emit.names import comment
 from hgq_rtl.emit.partition import PART, Module
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.node import Node
@@ -160,7 +161,7 @@ def tidy(body: str, module: Module) -> str:
             continue
         here = graph.origin(node)
         if here != origin:
-            lines.append(f"\n  // {here or 'no layer'}")
+            lines.append(f"\n  // {comment(here) or 'no layer'}")
             origin = here
         for signal in (*_temporaries(name, parsed, written), name):
             written.add(signal)

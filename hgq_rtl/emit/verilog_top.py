@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from hgq_rtl.emit.backend import CoreInfo, Emitted
-from hgq_rtl.emit.names import Names
+from hgq_rtl.emit.names import Names, comment
 from hgq_rtl.emit.partition import CLOCK, Module, Partition, partition, resolve
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
@@ -79,7 +79,9 @@ def decimal(n: int, exp: int) -> str:
     >>> decimal(31, -3), decimal(-5, 2), decimal(3, -40)
     ('3.875', '-20', '3*2^-40')
     """
-    if exp >= 0 and exp <= 32:
+    if n.bit_length() > 256:
+        return f"{n:#x}*2^{exp}"  # Python refuses to write very long decimals
+    if 0 <= exp <= 32:
         return str(n << exp)
     if not -16 <= exp < 0:
         return f"{n}*2^{exp}"
@@ -99,7 +101,7 @@ def describe(t: Fixed) -> tuple[str, str, str]:
     )
 
 
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "//   " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
@@ -107,15 +109,10 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
-def _comment(text: str) -> str:
-    """Text of the user's for a line comment: nothing that could end the line."""
-    return "".join(c if c.isprintable() and c != "\\" else "?" for c in text)
-
-
 def _facts(info: CoreInfo) -> list[str]:
     return [
-        f"// Model {_comment(info.model_hash)}, compiled by hgq_rtl {_comment(info.version)} "
-        f"for {_comment(info.device)} at {info.clock_ns:g} ns.",
+        f"// Model {comment(info.model_hash)}, compiled by hgq_rtl {comment(info.version)} "
+        f"for {comment(info.device)} at {info.clock_ns:g} ns.",
     ]
 
 
@@ -131,7 +128,7 @@ def _header(
             if name:
                 rows.append((name, way, *describe(t)))
     lines = [
-        f"// {_comment(info.name)}: a new sample every clock, result {info.latency} clocks later.",
+        f"// {comment(info.name)}: a new sample every clock, result {info.latency} clocks later.",
         *_facts(info),
         "//",
         "// fixed<w,e>: w bits, two's complement, the LSB is worth 2^e; ufixed has no sign bit.",
@@ -142,7 +139,7 @@ def _header(
 
 
 def _module_header(info: CoreInfo, module: Module, top: str) -> str:
-    layer = f"layer '{_comment(module.scope)}'" if module.scope else "what belongs to no layer"
+    layer = f"layer '{comment(module.scope)}'" if module.scope else "what belongs to no layer"
     rows = [("name", "dir", "bits", "format", "range")]
     for way, nodes in (("in", module.graph.inputs), ("out", module.graph.outputs)):
         rows += [(module.signals[n], way, *describe(n.type)) for n in nodes if n in module.signals]
@@ -186,17 +183,13 @@ def _element_ports(
 def _valid(latency: int) -> list[str]:
     if latency == 0:
         return [f"  assign {VALID_OUT} = {VALID_IN};"]
-    if latency == 1:
-        step = VALID_IN
-    else:
-        step = f"{{{VALID}{f'[{latency - 2}:0]' if latency > 1 else ''}, {VALID_IN}}}"
-    bits = _bits(latency) if latency > 1 else ""
+    older = {1: "", 2: f"{VALID}[0], "}.get(latency, f"{VALID}[{latency - 2}:0], ")
     return [
         "  // One bit for each sample in flight.",
-        f"  reg {bits}{VALID};",
+        f"  reg {_bits(latency)}{VALID};",
         f"  initial {VALID} = 0;",
-        f"  always @(posedge {CLOCK}) {VALID} <= {step};",
-        f"  assign {VALID_OUT} = {VALID}{f'[{latency - 1}]' if latency > 1 else ''};",
+        f"  always @(posedge {CLOCK}) {VALID} <= {{{older}{VALID_IN}}};",
+        f"  assign {VALID_OUT} = {VALID}[{latency - 1}];",
     ]
 
 

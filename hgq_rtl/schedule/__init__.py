@@ -1,0 +1,1 @@
+"""Operations to pipeline stages, stages to registers."""

@@ -1,0 +1,1 @@
+"""Delay and area of operations on a device."""

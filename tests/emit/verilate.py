@@ -68,7 +68,8 @@ def simulate(
     """Output buses of the packed top, one sample per clock; ``ins``/``outs``: bus widths."""
     _write(emitted, folder)
     x, y = emitted.packed["x"], emitted.packed["y"]
-    values = dict(ins=ins, outs=outs, count=len(buses), latency=latency, top=emitted.top, x=x, y=y)
+    values = {"ins": ins, "outs": outs, "x": x, "y": y, "top": emitted.top}
+    values |= {"count": len(buses), "latency": latency}
     (folder / "bench.sv").write_text(BENCH.format(**values))
     (folder / "main.cpp").write_text(MAIN)
     (folder / "in.hex").write_text("".join(f"{bus:x}\n" for bus in buses))

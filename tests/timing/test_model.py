@@ -1,0 +1,218 @@
+import pytest
+
+from hgq_rtl.errors import TimingError
+from hgq_rtl.fixed import Fixed
+from hgq_rtl.ir.node import Builder
+from hgq_rtl.ir.ops import (
+    ADD,
+    AND,
+    CAST,
+    COMPARE,
+    DOT,
+    INPUT,
+    MAX,
+    MIN,
+    MUL,
+    MUX,
+    REG,
+    SHIFT,
+    TABLE,
+    constant,
+)
+from hgq_rtl.timing.model import DEVICES, ROWS, SIZES, WIRING, device_names, load_device
+
+S8, U8, BIT = Fixed(-128, 127, 0), Fixed(0, 255, 0), Fixed(0, 1, 0)
+
+
+@pytest.fixture
+def build():
+    return Builder()
+
+
+def inputs(build, *types):
+    return [build(INPUT, name=f"x{j}", lo=t.lo, hi=t.hi, exp=t.exp) for j, t in enumerate(types)]
+
+
+def size(node):
+    return SIZES[node.op](node)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "sub", "bits"),
+    [
+        (S8, S8, False, 9),
+        (S8, Fixed(0, 0, 0), True, 0),
+        (Fixed(0, 0, 0), S8, False, 0),
+        (Fixed(0, 0, 0), S8, True, 9),  # a negation is an adder
+        (S8, Fixed(-128, 127, 3), False, 9),  # the three low bits are copied
+        (S8, Fixed(-128, 127, 3), True, 9),
+        (Fixed(-128, 127, 3), S8, True, 12),  # the finer operand is subtracted: nothing to copy
+        (Fixed(0, 7, 0), Fixed(-8, 7, 3), False, 0),  # concatenation
+        (Fixed(-8, 7, 3), Fixed(0, 7, 0), False, 0),
+        (Fixed(0, 7, 0), Fixed(-8, 7, 3), True, 5),
+        (Fixed(-4, 3, 0), Fixed(-8, 7, 3), False, 5),  # the sign of the low part borrows
+        (Fixed(0, 15, 0), Fixed(-8, 7, 3), False, 5),  # one bit overlaps
+    ],
+)
+def test_an_add_counts_the_bits_that_need_an_adder(build, a, b, sub, bits):
+    node = build(ADD, *inputs(build, a, b), sub=sub)
+    assert size(node)[1] == bits
+
+
+def test_special_forms_have_rows_of_their_own(build):
+    s, t, u, bit = inputs(build, S8, S8, U8, BIT)
+    zero, five = constant(build, 0, 0), constant(build, 5, 0)
+    expected = {
+        build(ADD, s, t, sub=False): ("add", 9),
+        build(ADD, s, five, sub=True): ("add.const", 9),
+        build(MAX, s, zero): ("max.zero", 7),
+        build(MIN, zero, s): ("max.zero", 8),
+        build(MAX, u, zero): ("", 0),
+        build(MAX, s, five): ("max.const", 8),
+        build(MAX, s, u): ("max", 8),
+        build(MUX, bit, s, t): ("mux", 8),
+        build(MUX, bit, s, zero): ("mux.const", 8),
+        build(MUX, bit, five, zero): ("", 0),
+        build(COMPARE, s, zero, kind="lt"): ("", 0),
+        build(COMPARE, zero, s, kind="lt"): ("compare.lt.const", 8),
+        build(COMPARE, s, t, kind="lt"): ("compare.lt", 8),
+        build(COMPARE, s, five, kind="eq"): ("compare.eq.const", 8),
+        build(MUL, s, t): ("mul", 16),
+        build(MUL, s, bit): ("mul.bit", 8),
+        build(AND, s, t): ("and", 8),
+    }
+    assert {node: size(node) for node in expected} == expected
+
+
+def test_wiring_and_single_values_are_free_on_every_device(build):
+    (x,) = inputs(build, S8)
+    fixed = build(MAX, build(CAST, x, exp=0, width=1, signed=False), constant(build, 5, 0))
+    nodes = [x, constant(build, 3, 1), build(SHIFT, x, bits=2), build(REG, x), fixed]
+    nodes.append(build(CAST, x, exp=2, width=3, signed=True))
+    assert {node.op for node in nodes[:-2]} | {CAST} == WIRING
+    for name in device_names():
+        model = load_device(name)
+        assert [model.delay(node) for node in nodes] == [0] * len(nodes)
+        assert [model.cost(node) for node in nodes] == [0] * len(nodes)
+
+
+def test_delay_is_net_plus_base_plus_bits(build):
+    model = load_device("xcvu13p-2")
+    a, b = inputs(build, S8, S8)
+    node = build(ADD, a, b, sub=False)
+    base, per_bit = model.rows["add"].delay
+    assert model.delay(node) == -(-(model.net + base + 9 * per_bit) // 1)
+    assert model.cost(node) == 9
+    assert model.cost(build(MAX, a, constant(build, 0, 0))) == 3.5
+    assert model.cost(build(MUL, a, b)) == 64
+    assert model.register_overhead == model.clk_to_q + model.setup
+
+
+def test_tables_are_read_by_address_bits(build):
+    model = load_device("xcvu13p-2")
+    (x,) = inputs(build, Fixed(0, 127, 0))
+    node = build(TABLE, x, entries=tuple(range(128)), lo=0, step=0, exp=0)
+    assert model.delay(node) == model.net + model.table_delay[7]
+    assert model.cost(node) == model.table_luts[7] * 7
+
+
+@pytest.mark.parametrize("name", device_names())
+def test_devices_are_complete_and_every_number_has_a_source(name):
+    model = load_device(name)
+    assert set(model.rows) == set(ROWS)
+    assert len(model.table_delay) == len(model.table_luts) > 8
+    assert list(model.table_delay) == sorted(model.table_delay)
+    if name != "unit":
+        text = (DEVICES / f"{name}.toml").read_text(encoding="utf-8")
+        above = ""
+        for line in text.splitlines():
+            if ("=" in line and "[" in line) or line.startswith(("clk", "setup", "net")):
+                assert "#" in line or above.startswith("#") or "add" in line, line
+            above = line
+
+
+def test_an_op_without_numbers_is_an_error(build):
+    (x,) = inputs(build, Fixed(0, (1 << 13) - 1, 0))
+    model = load_device("xcvu13p-2")
+    with pytest.raises(TimingError) as error:
+        model.delay(build(DOT, x, weights=(3,), exp=0, bias=0, bias_exp=0), "dense_1/neuron_0")
+    assert str(error.value) == (
+        "layer 'dense_1/neuron_0': device 'xcvu13p-2' has no delay for op 'dot'.\n"
+        "  Only native ops are timed: expand the others first, or add a row to "
+        "timing/devices/xcvu13p-2.toml."
+    )
+    with pytest.raises(TimingError) as error:
+        model.delay(build(TABLE, x, entries=(0, 1) * (1 << 12), lo=0, step=0, exp=0), "softmax/exp")
+    assert str(error.value) == (
+        "layer 'softmax/exp': device 'xcvu13p-2' has no delay for op 'table' with 13 input bits.\n"
+        "  Known: table up to 12 bits. Add numbers to timing/devices/xcvu13p-2.toml, or use "
+        "narrower inputs."
+    )
+
+
+UNIT = (DEVICES / "unit.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "name = ",
+            "device file 'd.toml' is not TOML.\n  Received: Invalid value (at end of document).",
+        ),
+        (UNIT.replace("max = {", "maximum = {"), "device file 'd.toml' lacks row 'max'."),
+        (
+            UNIT + "nand = { delay = [1, 0], luts = [0, 1] }",
+            "device file 'd.toml' has an unknown row 'nand'.",
+        ),
+        (UNIT.replace("net = 0", ""), "device file 'd.toml' lacks key 'net'."),
+        (
+            UNIT.replace("net = 0", "net = -1"),
+            "device file 'd.toml': 'net' must be a number that is not negative.\n  Received: -1.",
+        ),
+        (
+            UNIT.replace("net = 0", "net = nan"),
+            "device file 'd.toml': 'net' must be a number that is not negative.\n  Received: nan.",
+        ),
+        (
+            UNIT.replace("or = { delay = [1, 0]", "or = { delay = [1]"),
+            "device file 'd.toml': 'or.delay' is [base, per bit].\n  Received: [1].",
+        ),
+        (
+            UNIT.replace("xor = { delay = [1, 0], luts = [0, 1] }", "xor = 1"),
+            "device file 'd.toml': row 'xor' needs delay and luts.",
+        ),
+        (
+            UNIT.replace("luts = [1, 1, ", "luts = [1, "),
+            "device file 'd.toml': table.delay and table.luts differ in length.",
+        ),
+    ],
+)
+def test_broken_device_files_are_refused(tmp_path, text, message):
+    path = tmp_path / "d.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(TimingError) as error:
+        load_device(path)
+    assert str(error.value) == message
+
+
+def test_unknown_devices_and_missing_files(tmp_path):
+    with pytest.raises(TimingError) as error:
+        load_device("../unit")
+    assert str(error.value) == (f"unknown device '../unit'.\n  Known: {', '.join(device_names())}.")
+    with pytest.raises(TimingError) as error:
+        load_device(tmp_path / "none.toml")
+    assert str(error.value) == (
+        "device file 'none.toml' cannot be read.\n  Received: No such file or directory."
+    )
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(TimingError) as error:
+        load_device(tmp_path / "bytes.toml")
+    assert (
+        str(error.value) == "device file 'bytes.toml' cannot be read.\n  Received: it is not text."
+    )
+
+
+def test_a_users_own_device_loads_from_its_path(tmp_path):
+    (tmp_path / "mine.toml").write_text(UNIT.replace('"unit"', '"mine"'), encoding="utf-8")
+    assert load_device(tmp_path / "mine.toml").name == "mine"
