@@ -1,6 +1,6 @@
 """Build the design with Verilator and run the testbench. Needs cocotb and Verilator, no more.
 
-    python run.py [--vectors FOLDER] [--work FOLDER] [--probe VECTOR]
+    python run.py [--vectors FOLDER] [--work FOLDER] [--waves | --probe VECTOR]
 
 Exit status: 0 all vectors agree, 1 a difference, 2 the build or the simulator failed,
 3 a tool is missing.
@@ -11,12 +11,26 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import simulator
 
+if TYPE_CHECKING:
+    from cocotb_tools.runner import Verilator
+
 HERE = Path(__file__).resolve().parent
+ARGUMENTS = (
+    *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
+    # The design starts in a random state, as hardware without a reset does.
+    *("--x-initial", "unique", "--x-assign", "unique"),
+    # Large designs in several files, for a compiler on each core.
+    *("--output-split", "20000", "--output-split-cfuncs", "1000"),
+)
+MAKE_VARIABLES = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+"""Compiling takes most of the time, so only what runs at every clock is optimized."""
 
 
 def main() -> int:
@@ -24,81 +38,63 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Simulate the design against its vectors.")
     parser.add_argument("--vectors", type=Path, default=HERE / "vectors")
     parser.add_argument("--work", type=Path, default=HERE / "sim_build")
-    parser.add_argument("--probe", type=int, help="hold this vector and read all named signals")
     parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 8))
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--waves", action="store_true", help="write WORK/waves/dump.vcd")
+    other.add_argument("--probe", type=int, help="hold this vector and read all named signals")
     options = parser.parse_args()
     if lacking := simulator.missing():
         print("\n".join(f"missing {line}" for line in lacking), file=sys.stderr)
         return 3
+    kind = "waves" if options.waves else "build" if options.probe is None else "probe"
     work = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    result = work / ("result.json" if options.probe is None else "probe.json")
+    result = work / ("probe.json" if kind == "probe" else "result.json")
     result.unlink(missing_ok=True)
     environment = {
         "HGQ_RTL_BENCH": str(HERE / "bench.json"),
         "HGQ_RTL_SIGNALS": str(HERE.parent / "signals.json"),
         "HGQ_RTL_VECTORS": str(options.vectors.resolve()),
         "HGQ_RTL_RESULT": str(result),
+        "HGQ_RTL_PROBE": str(options.probe),
     }
-    if options.probe is not None:
-        environment["HGQ_RTL_PROBE"] = str(options.probe)
     try:
-        simulate(work, environment, options.probe is not None, options.jobs)
+        simulate(kind, work / kind, environment, options.jobs)
     except (Exception, SystemExit) as error:  # cocotb's runner leaves by SystemExit too
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return judge(result, options.probe is not None)
+    return judge(result, kind == "probe")
 
 
-def simulate(work: Path, environment: dict[str, str], probe: bool, jobs: int) -> None:
-    """Build if anything changed, and run once."""
-    found = simulator.find_verilator()
-    assert found is not None, "simulator.missing() found one"
-    os.environ.update(found.environment())
-    # An outer make's own flags (its job server among them) are not for the simulator's build.
-    os.environ["MAKEFLAGS"] = f"{found.make_variables} {compiler_flags(probe)}".strip()
-    os.environ["COCOTB_MAX_PARALLEL_BUILD_JOBS"] = str(jobs)
-    # Set, these make cocotb's runner believe that it runs inside somebody else's pytest.
-    for name in ("PYTEST_CURRENT_TEST", "COCOTB_TEST_FILTER", "COCOTB_TESTCASE"):
-        os.environ.pop(name, None)
-    from cocotb_tools import runner
-
-    class Quiet(runner.Verilator):
-        """Verilator with only the ports of the top module open to the testbench.
-
-        cocotb asks for access to every signal, which keeps Verilator from optimising across
-        them. Only a probe run needs it.
-        """
-
-        def _build_command(self) -> list[list[str]]:
-            commands = super()._build_command()
-            if not probe:
-                commands[0] = [word for word in commands[0] if word != "--public-flat-rw"]
-            return [list(command) for command in commands]
-
+def simulate(kind: str, build: Path, environment: dict[str, str], jobs: int) -> None:
+    """Build if anything changed, and run once. ``kind``: build, waves or probe."""
+    set_environment(jobs)
     bench = json.loads((HERE / "bench.json").read_text())
-    build = work / ("probe" if probe else "build")
+    top: str = bench["top"]
+    sources = [HERE / name for name in bench["sources"]]
     build.mkdir(parents=True, exist_ok=True)
-    sources: list[Path] = [HERE / name for name in bench["sources"]]
-    if not probe:
-        control = build / "access.vlt"
-        text = f'`verilator_config\npublic_flat_rw -module "{bench["top"]}" -var "*"\n'
-        if not control.exists() or control.read_text() != text:
-            control.write_text(text)
-        sources.insert(0, control)
-    print(f"@build {bench['top']}", flush=True)
-    tool = Quiet()
+    if kind == "build":
+        sources.insert(0, access_file(build, top))
+    elif kind == "probe":
+        # Verilator's own library is the same: no need to compile it twice.
+        for object_file in (build.parent / "build").glob("verilated*.o"):
+            if not (build / object_file.name).exists():
+                shutil.copy2(object_file, build)
+    tool = make_runner(kind)
+    waves = kind == "waves"
+    print(f"@build {top}", flush=True)
     tool.build(
         sources=sources,
-        hdl_toplevel=bench["top"],
+        hdl_toplevel=top,
         build_dir=build,
-        build_args=arguments(),
+        build_args=ARGUMENTS,
         timescale=("1ns", "1ps"),
+        waves=waves,
     )
     print("@run", flush=True)
     tool.test(
-        test_module="probe" if probe else "testbench",
-        hdl_toplevel=bench["top"],
+        test_module="probe" if kind == "probe" else "testbench",
+        hdl_toplevel=top,
         hdl_toplevel_lang="verilog",
         seed=1,
         test_args=["+verilator+rand+reset+2", "+verilator+seed+1"],
@@ -106,30 +102,48 @@ def simulate(work: Path, environment: dict[str, str], probe: bool, jobs: int) ->
         test_dir=build,
         results_xml=str(build / "results.xml"),
         extra_env=environment,
+        waves=waves,
     )
 
 
-def arguments() -> list[str]:
-    """Verilator's options. The design starts in a random state, as hardware without reset does."""
-    return [
-        "-Wno-fatal",
-        "-Wno-lint",
-        "-Wno-style",
-        "--x-initial",
-        "unique",
-        "--x-assign",
-        "unique",
-        "--output-split",
-        "20000",
-        "--output-split-cfuncs",
-        "1000",
-    ]
+def set_environment(jobs: int) -> None:
+    """Put Verilator on the path, and take away what would confuse it or cocotb."""
+    found = simulator.find_verilator()
+    assert found is not None, "simulator.missing() found one"
+    os.environ.update(found.environment())
+    # An outer make's own flags (its job server among them) are not for the simulator's build.
+    os.environ["MAKEFLAGS"] = f"{MAKE_VARIABLES} {found.make_variables}".strip()
+    os.environ["COCOTB_MAX_PARALLEL_BUILD_JOBS"] = str(jobs)
+    # With the first, cocotb's runner believes that it runs inside somebody else's pytest.
+    for name in ("PYTEST_CURRENT_TEST", "COCOTB_TEST_FILTER", "COCOTB_TESTCASE", "WAVES", "GUI"):
+        os.environ.pop(name, None)
 
 
-def compiler_flags(probe: bool) -> str:
-    """Variables of Verilator's makefile. Compiling takes most of the time, so only what runs at
-    every clock is optimised."""
-    return f"OPT_FAST={'-O0' if probe else '-O1'} OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+def access_file(build: Path, top: str) -> Path:
+    """A control file that opens the ports of the top module to the testbench."""
+    control = build / "access.vlt"
+    text = f'`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n'
+    # Written only if it differs, for a new file means a new build.
+    if not control.exists() or control.read_text() != text:
+        control.write_text(text)
+    return control
+
+
+def make_runner(kind: str) -> Verilator:
+    """cocotb's runner, without two habits that cost time."""
+    from cocotb_tools import runner
+
+    class Quick(runner.Verilator):
+        def _build_command(self) -> Any:
+            verilate, make = super()._build_command()
+            if kind == "build":
+                # Access to every signal keeps Verilator from optimizing across them.
+                verilate = [word for word in verilate if word != "--public-flat-rw"]
+            # The makefile is new whenever the design is; that alone is no reason to compile
+            # Verilator's own library again.
+            return [verilate, [*make, "-o", "Vtop.mk"]]
+
+    return Quick()
 
 
 def judge(result: Path, probe: bool) -> int:

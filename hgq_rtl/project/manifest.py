@@ -49,6 +49,15 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def is_project(folder: Path) -> bool:
+    """Whether a folder was written by this tool, in any version of the layout."""
+    try:
+        data = json.loads((folder / FILE).read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(data, dict) and str(data.get("format")).startswith("hgq_rtl project ")
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a folder. Raises ProjectError if there is none, or it is not ours."""
     try:

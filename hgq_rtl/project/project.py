@@ -88,10 +88,10 @@ def write_project(core: Core, out: str | os.PathLike[str], force: bool = False) 
         raise ProjectError(
             f"'{path}' exists already", hint="Choose another folder, or write with force=True"
         )
-    if existed and (path.is_symlink() or not (path / manifest.FILE).is_file()):
+    if existed and (path.is_symlink() or not manifest.is_project(path)):
         raise ProjectError(
             f"'{path}' is not a project folder, so it is not replaced",
-            hint=f"Only a folder with a {manifest.FILE} is; choose another one",
+            hint=f"Only a folder with our {manifest.FILE} is; choose another one",
         )
     files = contents(core)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Builder
-from hgq_rtl.ir.ops import ADD, INPUT, REG, SHIFT
+from hgq_rtl.ir.ops import ADD, COMPARE, INPUT, MAX, MIN, MUX, REG, SHIFT, cast
 from hgq_rtl.project import Core
 
 S4, U3, ZERO = Fixed(-8, 7, -2), Fixed(0, 7, 0), Fixed(0, 0, 0)
@@ -79,3 +80,31 @@ def tiny(**changes: Any) -> Core:
     )
     core = Core("tiny", graph, interface, 2, 2.0, "unit", emitted, {"lut": 12}, {"seed": 1})
     return replace(core, **changes)
+
+
+def random_graph(seed: int, stages: int, width: int = 12) -> tuple[Graph, Interface]:
+    """A seeded graph of common ops with a register level after each stage."""
+    draw, build = random.Random(seed), Builder()
+    inputs = tuple(build(INPUT, name=f"x_{i}", lo=-32, hi=31, exp=-3) for i in range(width))
+    level = list(inputs)
+    for stage in range(max(stages, 1)):
+        fresh = []
+        for k in range(width):
+            a, b = draw.sample(level, 2)
+            with build.at(f"layer_{stage}/n{k}"):
+                kind = draw.choice((ADD, ADD, MAX, MIN, MUX))
+                if kind is ADD:
+                    node = build(ADD, a, b, sub=draw.random() < 0.3)
+                elif kind is MUX:
+                    node = build(MUX, build(COMPARE, a, b, kind="lt"), b, a)
+                else:
+                    node = build(kind, a, b)
+                node = cast(build, node, -3, 8, True)
+                fresh.append(build(REG, node) if stages else node)
+        level = fresh
+    outputs = tuple(level[:4])
+    interface = Interface(
+        (Port("x", (width,), tuple(n.type for n in inputs)),),
+        (Port("y", (4,), tuple(n.type for n in outputs)),),
+    )
+    return Graph(build, inputs, outputs, tuple(f"y_{i}" for i in range(4))), interface
