@@ -9,10 +9,13 @@ Exit status: 0 all vectors agree, 1 a difference, 2 the build or the simulator f
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,11 +62,25 @@ def main() -> int:
         "HGQ_RTL_PROBE": str(options.probe),
     }
     try:
-        simulate(kind, work / kind, environment, options.jobs)
+        with without_spaces(work / kind) as build:
+            simulate(kind, build, environment, options.jobs)
+            if kind == "waves" and build != work / kind:
+                shutil.copy2(build / "dump.vcd", work / kind)
     except (Exception, SystemExit) as error:  # cocotb's runner leaves by SystemExit too
         print(f"error: {error}", file=sys.stderr)
         return 2
     return judge(result, kind == "probe")
+
+
+@contextlib.contextmanager
+def without_spaces(build: Path) -> Iterator[Path]:
+    """``build``, or a passing folder elsewhere: make cannot build below a name with a space."""
+    build.mkdir(parents=True, exist_ok=True)
+    if not any(c.isspace() for c in str(build)):
+        yield build
+        return
+    with tempfile.TemporaryDirectory(prefix="hgq_rtl_") as folder:
+        yield Path(folder).resolve()
 
 
 def simulate(kind: str, build: Path, environment: dict[str, str], jobs: int) -> None:
@@ -72,7 +89,6 @@ def simulate(kind: str, build: Path, environment: dict[str, str], jobs: int) -> 
     bench = json.loads((HERE / "bench.json").read_text())
     top: str = bench["top"]
     sources = [HERE / name for name in bench["sources"]]
-    build.mkdir(parents=True, exist_ok=True)
     if kind == "build":
         sources.insert(0, access_file(build, top))
     elif kind == "probe":

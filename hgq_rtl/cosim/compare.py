@@ -15,7 +15,6 @@ from hgq_rtl.errors import CosimError
 from hgq_rtl.fixed import Ints
 from hgq_rtl.ir.evaluate import evaluate_nodes
 from hgq_rtl.ir.interface import Port
-from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.text import node_ids
 
 FLOAT_BITS = 53
@@ -169,10 +168,8 @@ def keras_fault(subject: Subject, expected: Expected) -> CosimError | None:
     )
 
 
-def first_different_node(
-    subject: Subject, inputs: Ints, values: Mapping[str, str]
-) -> tuple[str, Node | None]:
-    """A sentence about the first named node whose held signal is not IR's value, and the node.
+def first_different_node(subject: Subject, inputs: Ints, values: Mapping[str, str]) -> str:
+    """A sentence about the first named node whose held signal is not IR's value.
 
     ``inputs``: one vector of port integers. ``values``: bits by node id, from the probe run.
     """
@@ -189,13 +186,11 @@ def first_different_node(
             rtl = f"{bits} in bits" if got is None or got == want else got
             return (
                 f"First differing node: '{origin}', stage {signal.stage} "
-                f"(signal {signal.path}: RTL {rtl}, IR {want})",
-                node,
+                f"(signal {signal.path}: RTL {rtl}, IR {want})"
             )
     if not named:
-        return "No named signal could be read", None
+        return "No named signal could be read"
     return (
         f"All {len(named)} named nodes are right when the vector is held still, so a register is "
-        "missing or superfluous, or a wire after the last named node is wrong",
-        None,
+        "missing or superfluous, or a wire after the last named node is wrong"
     )

@@ -6,6 +6,7 @@ here is what is delivered. It alone talks to cocotb's runner.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -93,7 +94,8 @@ def _execute(command: list[str], log: Path, announce: Announce) -> tuple[int, fl
                     running = time.monotonic() if phase == "run" else running
                     announce(phase)
         except BaseException:
-            os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
             raise
     return process.returncode, running
 

@@ -161,8 +161,16 @@ def check_result(
             raise fault
         if found["mismatches"]:
             vector = found["wrong"][0]["vector"]
-            probe = run_regression(subject.sim, work, probe=vector)
-            node, _ = first_different_node(subject, inputs[vector], probe.result["values"])
-            raise rtl_fault(subject, expected, found, node)
+            raise rtl_fault(subject, expected, found, _probe(subject, inputs, vector, work))
     if (fault := keras_fault(subject, expected)) is not None:
         raise fault
+
+
+def _probe(subject: Subject, inputs: Ints, vector: int, work: Path) -> str:
+    """Run one vector again, and say where it goes wrong."""
+    try:
+        probe = run_regression(subject.sim, work, probe=vector)
+    except CosimError as error:
+        # What was found already matters more than why this run failed.
+        return f"The run that looks for the first differing node failed: {error.what}"
+    return first_different_node(subject, inputs[vector], probe.result["values"])

@@ -12,7 +12,7 @@ from hgq_rtl.cosim.compare import (
     valid_fault,
 )
 from hgq_rtl.cosim.subject import Signal, Subject
-from hgq_rtl.cosim.verify import check_result, output_integers, verify
+from hgq_rtl.cosim.verify import GAP_VECTORS, check_result, output_integers, verify
 from hgq_rtl.errors import CosimError
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
@@ -20,6 +20,7 @@ from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Builder
 from hgq_rtl.ir.ops import INPUT
 from hgq_rtl.ir.text import node_ids
+from hgq_rtl.project.assets import asset_folder
 from tests.cosim.design import tiny
 
 INPUTS = np.array([[1, 0, 2, 3], [-8, 0, 0, 1]])
@@ -168,7 +169,7 @@ def test_first_node_in_topological_order():
 
     def sentence(**changes):
         values = {by_path[path]: changes.get(path[13:], b) for path, b in bits.items()}
-        return first_different_node(one, INPUTS[0], values)[0]
+        return first_different_node(one, INPUTS[0], values)
 
     assert sentence() == (
         "All 5 named nodes are right when the vector is held still, so a register is missing or "
@@ -185,10 +186,15 @@ def test_first_node_in_topological_order():
         "First differing node: 'dense/sum', stage 1 "
         "(signal core.u_layer.sum: RTL 001001 in bits, IR 9)"
     )
-    assert first_different_node(one, INPUTS[0], {})[0] == "No named signal could be read"
+    assert first_different_node(one, INPUTS[0], {}) == "No named signal could be read"
 
 
 def test_expectations_need_their_inputs():
     with pytest.raises(CosimError) as error:
         verify(subject(), y_expected=np.zeros(3))
     assert str(error.value) == "y_expected needs the inputs that it belongs to.\n  Pass x as well."
+
+
+def test_gap_pass_has_the_same_length_on_both_sides():
+    text = (asset_folder("sim") / "testbench.py").read_text()
+    assert f"\nGAP_VECTORS = {GAP_VECTORS}\n" in text
