@@ -93,6 +93,17 @@ def _pair(node: Node, a: Value, b: Value) -> tuple[Value, Value]:
     return _aligned(a, ta, exp), _aligned(b, tb, exp)
 
 
+def _modular(node: Node, a: Value, b: Value) -> tuple[Value, Value]:
+    """Operands no wider than the result, of which + - and * only need the low bits."""
+    width = node.type.width
+    mixed = a.shape().signed != b.shape().signed
+    # Amaranth writes a constant of the other sign at the operator's own, greater width.
+    constant = mixed and any(arg.type.is_const for arg in node.args)
+    if constant or any(len(x) + (mixed and not x.shape().signed) > width for x in (a, b)):
+        return _fit(a, width), _fit(b, width)
+    return a, b
+
+
 # --- one rule per op -------------------------------------------------------------------------
 
 
@@ -117,19 +128,18 @@ def _add(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
     if ta.is_zero or tb.is_zero:
         if not ta.is_zero:
             return a
-        return -b if sub else b
+        return -(b[: node.type.width] if len(b) > node.type.width else b) if sub else b
     low, high, t = (a, b, tb) if ta.exp < tb.exp else (b, a, ta)
     gap = abs(ta.exp - tb.exp)
     if not sub and not low.shape().signed and len(low) <= gap:
         return _as(Cat(_fit(low, gap), high), t.signed)  # nothing overlaps: no adder
-    a, b = (x[: node.type.width] if len(x) > node.type.width else x for x in _pair(node, a, b))
+    a, b = _modular(node, *_pair(node, a, b))
     return a - b if sub else a + b
 
 
 @emits(MUL)
 def _mul(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
-    width = node.type.width
-    a, b = (x[:width] if len(x) > width else x for x in (a, b))
+    a, b = _modular(node, a, b)
     return a * b
 
 

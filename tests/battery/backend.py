@@ -137,6 +137,8 @@ def _op_cases(cases: _Cases, count: int) -> None:
             cases.add(MUX, cases.input(bit), cases.any(), cases.any())
             for op in (CAST, SHIFT):
                 cases.add(op, cases.any())
+            for _ in range(4):
+                cases.add(CAST, cases.input(cases.type(8)))
             cases.add(TABLE, cases.any(5))
             same = cases.any()
             cases.add(ADD, same, same)

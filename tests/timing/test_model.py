@@ -1,3 +1,6 @@
+import re
+from itertools import pairwise
+
 import pytest
 
 from hgq_rtl.errors import TimingError
@@ -123,12 +126,11 @@ def test_devices_are_complete_and_every_number_has_a_source(name):
     assert len(model.table_delay) == len(model.table_luts) > 8
     assert list(model.table_delay) == sorted(model.table_delay)
     if name != "unit":
-        text = (DEVICES / f"{name}.toml").read_text(encoding="utf-8")
-        above = ""
-        for line in text.splitlines():
-            if ("=" in line and "[" in line) or line.startswith(("clk", "setup", "net")):
-                assert "#" in line or above.startswith("#") or "add" in line, line
-            above = line
+        lines = (DEVICES / f"{name}.toml").read_text(encoding="utf-8").splitlines()
+        for above, line in pairwise(lines):
+            if line.startswith(("clk", "setup", "net")) or ("=" in line and "[" in line):
+                comment = line.partition("#")[2] or above
+                assert re.search(r"\[[A-Z]\]", comment), line
 
 
 def test_an_op_without_numbers_is_an_error(build):
