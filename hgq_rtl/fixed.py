@@ -218,9 +218,14 @@ def quantize_float(x: Any, k: Any, i: Any, f: Any, rounding: str, overflow: str)
             received=f"{int(width.max())} bits",
         )
     u = np.ldexp(x, f.astype(np.int32))
-    floor = np.floor(u)
+    # u - floor(u) can round up to a tie; the distance to the nearest integer is exact.
+    nearest = np.rint(u)
+    distance = u - nearest
+    floor = nearest - (distance < 0)
     odd = np.fmod(floor, 2.0) != 0
-    n = floor + _round_up(rounding, odd, u < 0, (u - floor) * 2.0, 1.0)
+    side = np.where(distance < 0, 1.5, np.sign(distance) * 0.5)  # above, below half, or zero
+    twice = np.where(np.abs(distance) == 0.5, 1.0, side)
+    n = floor + _round_up(rounding, odd, u < 0, twice, 1.0)
     live = np.maximum(width, 1)
     if overflow == "WRAP":
         # fmod is exact, and keeps the sum with the sign weight inside 53 bits.
@@ -246,7 +251,7 @@ def exact_integers(x: Any, exp: int) -> Ints:
         value = float(x[off][0]) if x.ndim else float(x)
         raise NumberError(f"a value is not a multiple of 2^{exp}", received=repr(value))
     if (np.abs(u) < 2.0**INT64_BITS).all():
-        return u.astype(np.int64)
+        return np.asarray(u.astype(np.int64))
     return np.array([int(v) for v in u.ravel()], dtype=object).reshape(u.shape)
 
 

@@ -45,7 +45,8 @@ def compile(
     if name is not None:
         check_name(name)
     progress("load")
-    from hgq_rtl.lowering import exactness, model as models, reference  # Keras is imported here
+    from hgq_rtl.lowering import exactness, reference  # Keras is imported here
+    from hgq_rtl.lowering import model as models
 
     if isinstance(model, str | PathLike):
         model = models.load(Path(model))
@@ -80,4 +81,3 @@ def compile(
         reference=keras_reference,
         progress=progress,
     )
-

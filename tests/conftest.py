@@ -3,6 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import hgq_rtl  # noqa: F401  picks the Keras backend before any test imports keras
+
 DATA = Path(__file__).parent / "data"
 
 

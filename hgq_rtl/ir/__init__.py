@@ -1,0 +1,1 @@
+"""The intermediate representation: exact types, interned nodes, pure graphs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -90,9 +91,8 @@ class Port:
             x = x.astype(np.float32)  # the model sees its input in this precision
             n = quantize_float(x, q.k, q.i, q.f, q.rounding, q.overflow)
             # An element's own exponent may be coarser than its quantizer's, never finer.
-            return n >> np.array(
-                [t.exp + f if t.width else 0 for t, f in zip(self.types, q.f, strict=True)]
-            )
+            drop = [t.exp + f if t.width else 0 for t, f in zip(self.types, q.f, strict=True)]
+            return np.asarray(n >> np.array(drop, dtype=np.int64))
         return self._representable(x)
 
     def _representable(self, x: NDArray[np.float64]) -> Ints:
@@ -152,7 +152,10 @@ class Interface:
                     hint=f"Ports: {', '.join(names)}",
                 )
             return [data[name] for name in names]
-        arrays = list(data) if isinstance(data, list | tuple) else [data]
+        several = isinstance(data, list | tuple) and (
+            len(names) > 1 or all(isinstance(x, np.ndarray) for x in data)
+        )
+        arrays: list[Any] = list(data) if several else [data]  # type: ignore[arg-type]
         if len(arrays) != len(names):
             raise NumberError(
                 "the data must have one array per input port",

@@ -1,0 +1,1 @@
+"""From Keras models to graphs: replay the forward pass on symbolic integers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,19 +65,18 @@ def lower(model: keras.Model, inputs: Declared | None = None) -> Lowered:
         for port in ports
     ]
     if declared:
-        names = ", ".join(port.name for port in ports)
         raise LoweringError(
             "inputs= names an input that the model does not have",
             received=repr(next(iter(declared))),
-            hint=f"Inputs of the model: {names}",
+            hint=f"Inputs of the model: {', '.join(port.name for port in ports)}",
         )
     walk = _Walk(build)
     results = walk.run(model, [FixedArray(build, a) for a in arrays], "")
     names = output_names(model)
     out_ports, nodes = [], []
-    for name, result in zip(names, results, strict=True):
-        elements = _output_nodes(name, result)
-        out_ports.append(Port(name, result.shape, tuple(n.type for n in elements)))
+    for port_name, result in zip(names, results, strict=True):
+        elements = _output_nodes(port_name, result)
+        out_ports.append(Port(port_name, result.shape, tuple(n.type for n in elements)))
         nodes.extend(elements)
     in_ports, in_nodes = [], []
     for port in ports:
@@ -268,6 +268,7 @@ def load(path: Path) -> keras.Model:
     if not path.is_file():
         raise LoweringError("there is no such model file", received=str(path))
     try:
+        zipfile.ZipFile(path).close()  # says more than Keras does about what is no archive
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except HgqRtlError:
         raise

@@ -70,7 +70,7 @@ def _precision(float64: bool) -> Iterator[None]:
 def _in_float64(model: keras.Model) -> keras.Model:
     config = _doubled(model.get_config())
     copy = model.__class__.from_config(config)
-    copy.set_weights([np.asarray(w) for w in model.get_weights()])
+    copy.set_weights([keras.ops.convert_to_numpy(w.value) for w in model.weights])
     return copy
 
 

@@ -1,0 +1,1 @@
+"""Optimisations: functions from graph to graph."""

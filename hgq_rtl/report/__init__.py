@@ -1,0 +1,1 @@
+"""What a design costs, as data and as text."""

@@ -34,6 +34,7 @@ class Report:
 def headline(facts: Mapping[str, Any]) -> Iterator[Text]:
     """Name, device, clock and the numbers that matter."""
     worst = facts["worst_stage"]
+    period = round(facts["clock_ns"] * 1000)
     yield Text(f"{facts['name']} on {facts['device']}, {facts['clock_ns']:g} ns", style="bold")
     yield Text(
         f"{facts['luts']} LUT (estimate), {facts['flip_flops']} FF, "
@@ -41,7 +42,7 @@ def headline(facts: Mapping[str, Any]) -> Iterator[Text]:
         f"a result every clock"
     )
     yield Text(
-        f"worst stage {worst['stage']}: {worst['delay_ps']} ps of {facts['clock_ns'] * 1000:.0f} ps "
+        f"worst stage {worst['stage']}: {worst['delay_ps']} ps of {period} ps "
         f"(slack {worst['slack_ps']} ps, estimate)"
     )
 

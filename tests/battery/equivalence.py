@@ -9,8 +9,24 @@ from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.evaluate import evaluate
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder
-from hgq_rtl.ir.ops import ADD, COMPARE, DOT, INPUT, MAX, MIN, MUL, MUX, ROUND, SHIFT, TABLE
-from hgq_rtl.ir.ops import AND, OR, XOR, cast, constant
+from hgq_rtl.ir.ops import (
+    ADD,
+    AND,
+    COMPARE,
+    DOT,
+    INPUT,
+    MAX,
+    MIN,
+    MUL,
+    MUX,
+    OR,
+    ROUND,
+    SHIFT,
+    TABLE,
+    XOR,
+    cast,
+    constant,
+)
 from hgq_rtl.ir.verify import verify
 
 EXHAUSTIVE_BITS = 16

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hgq_rtl.errors import NumberError
 from hgq_rtl.fixed import ROUNDINGS, Fixed
 from hgq_rtl.ir.node import Builder, Node
-from hgq_rtl.ir.ops import OPS, INPUT
+from hgq_rtl.ir.ops import INPUT, OPS
 
 BIG = 1 << 40
 

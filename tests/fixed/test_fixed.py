@@ -82,6 +82,15 @@ def test_golden_values(golden_quantize):
         assert (from_integer == from_float[some]).all()
 
 
+@pytest.mark.parametrize("mode", ROUNDINGS)
+def test_doubles_next_to_a_tie(mode):
+    for tie in (-1.5, -0.5, 0.5, 1.5):
+        for x in (np.nextafter(tie, -9), tie, np.nextafter(tie, 9)):
+            exact = Fraction(x)
+            want = round_integer(int(exact * 2**60), 60, mode)
+            assert quantize_float([x], 1, 4, 0, mode, "SAT")[0] == want
+
+
 @settings(derandomize=True)
 @given(st.integers(-1000, 1000), st.integers(0, 1000), st.integers(-9, 9))
 def test_width_is_the_narrowest_that_holds(lo, span, exp):

@@ -1,10 +1,11 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hgq_rtl.errors import IRError
-from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.evaluate import evaluate_nodes
 from hgq_rtl.ir.node import Builder
 from hgq_rtl.ir.ops import CAST, CONST, DOT, INPUT, MUX, OPS, TABLE, constant, csd
@@ -83,7 +84,7 @@ def test_csd_is_the_number_and_has_no_neighbours(n):
     digits = csd(n)
     assert sum(sign << bit for bit, sign in digits) == n
     bits = [bit for bit, _ in digits]
-    assert all(b - a > 1 for a, b in zip(bits, bits[1:], strict=False))
+    assert all(b - a > 1 for a, b in itertools.pairwise(bits))
 
 
 def test_equal_nodes_are_one_object_and_names_are_side_tables():
@@ -97,8 +98,8 @@ def test_equal_nodes_are_one_object_and_names_are_side_tables():
     assert constant(build, 12, -2) is constant(build, 3, 0)
 
 
-def _x(build, t=Fixed(-4, 3, 0)):
-    return build(INPUT, name="x", lo=t.lo, hi=t.hi, exp=t.exp)
+def _x(build):
+    return build(INPUT, name="x", lo=-4, hi=3, exp=0)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from da4ml.cmvm import solve
@@ -33,13 +34,13 @@ def solve_with_da4ml(matrix: Matrix, inputs: Sequence[Fixed]) -> AdderProgram:
 
 
 def _append(
-    stage: object, inputs: list[Term], steps: list[tuple[Term, Term]], n_inputs: int
+    stage: Any, inputs: list[Term], steps: list[tuple[Term, Term]], n_inputs: int
 ) -> list[Term]:
     """Add one da4ml program, fed with ``inputs``, to ``steps``; its outputs as terms."""
     values: list[Term] = []
-    for op in stage.ops:  # type: ignore[attr-defined]
+    for op in stage.ops:
         if op.opcode == _INPUT:
-            shift = stage.inp_shifts[op.id0]  # type: ignore[attr-defined]
+            shift = stage.inp_shifts[op.id0]
             values.append(_scale(inputs[op.id0], int(shift), False))
             continue
         if op.opcode not in (_ADD, _SUB):
@@ -53,7 +54,7 @@ def _append(
             stage.out_idxs,
             stage.out_shifts,
             stage.out_negs,
-            strict=True,  # type: ignore[attr-defined]
+            strict=True,
         )
     ]
 

@@ -1,0 +1,49 @@
+# Every target sets up what it needs: a virtual environment with pinned packages, then the work.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+# The newest interpreter that will do; override with make PYTHON=/path/to/python3.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; \
+	done || true)
+JOBS ?= 2
+
+.PHONY: help venv demo test test-slow lint types bench doctor clean
+
+help: ## show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+venv: $(VENV)/.ready ## make .venv with the pinned packages
+
+$(VENV)/.ready: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { python3 hgq_rtl/doctor.py; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { $(PYTHON) hgq_rtl/doctor.py; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+demo: venv ## train on digits, write Verilog, prove it in a simulator
+	$(BIN)/python examples/digits.py
+
+test: venv lint types ## everything but the slow tests
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
+
+test-slow: venv ## the slow tests
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m slow
+
+lint: venv ## ruff: lint and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv ## mypy, strict
+	$(BIN)/mypy
+
+bench: venv ## measure and rewrite the tables of docs/benchmarks.md
+	$(BIN)/python -m benchmarks.foundation
+
+doctor: ## what is missing and how to get it
+	@$(or $(wildcard $(BIN)/python),$(PYTHON),python3) hgq_rtl/doctor.py
+
+clean: ## remove the environment and everything that was built
+	rm -rf $(VENV) build dist

@@ -1,0 +1,199 @@
+"""The command line: a thin skin over the functions of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from hgq_rtl.errors import ConfigError, HgqRtlError
+
+app = typer.Typer(
+    help="Trained Keras networks as bit-exact, pipelined Verilog.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+Folder = Annotated[Path, typer.Argument(help="Project folder.")]
+Device = Annotated[str, typer.Option(help="Device name (see `hgq-rtl devices`) or TOML file.")]
+
+
+def _reports_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Print our own errors as text and exit with 1; anything else is a bug and keeps its trace."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except HgqRtlError as error:
+            err.print(
+                f"{type(error).__name__}: {error}", style="red", markup=False, highlight=False
+            )
+            raise typer.Exit(1) from None
+
+    return wrapped
+
+
+@app.command("compile")
+@_reports_errors
+def compile_command(
+    model: Annotated[Path, typer.Argument(help="Model file saved by model.save(), .keras.")],
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="Project folder to write.")],
+    clock_ns: Annotated[float, typer.Option(help="Clock period in ns.")],
+    device: Device = "xcvu13p-2",
+    name: Annotated[str | None, typer.Option(help="Name of the design.")] = None,
+    input: Annotated[
+        list[str] | None,
+        typer.Option(help="Format of an input on a fixed-point grid: NAME=k,i,f (repeatable)."),
+    ] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="Pass to leave out (repeatable).")] = None,
+    dump: Annotated[
+        Path | None, typer.Option(help="Folder for the graph after every pass.")
+    ] = None,
+    register_inputs: Annotated[bool, typer.Option(help="Registers behind the inputs.")] = False,
+    register_outputs: Annotated[bool, typer.Option(help="Registers before the outputs.")] = True,
+    force: Annotated[bool, typer.Option(help="Replace a project written before.")] = False,
+) -> None:
+    """Compile a trained model and write its project folder."""
+    from hgq_rtl.flow import compile
+
+    if folder.exists() and not force:
+        # Known before the work, so said before the work.
+        from hgq_rtl.errors import ProjectError
+
+        raise ProjectError(
+            f"'{folder.absolute()}' exists already",
+            hint="Choose another folder, or write with --force",
+        )
+    with err.status("starting") as status:
+        design = compile(
+            model,
+            clock_ns=clock_ns,
+            device=_device(device),
+            inputs=dict(map(_declared, input or [])),
+            name=name,
+            skip=skip or [],
+            dump=dump,
+            register_inputs=register_inputs,
+            register_outputs=register_outputs,
+            progress=status.update,
+        )
+        status.update("writing Verilog")
+        project = design.write(folder, force=force)
+    out.print(design.report())
+    out.print(f"written to {project.path}", highlight=False)
+
+
+@app.command()
+@_reports_errors
+def verify(
+    folder: Folder,
+    model: Annotated[
+        Path | None, typer.Option(help="The .keras file, to compare with Keras as well.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Inputs as .npy, or .npz with one array per input port.")
+    ] = None,
+    random: Annotated[int, typer.Option(help="Number of random vectors.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the random vectors.")] = 0,
+) -> None:
+    """Simulate a project's Verilog and compare every output bit."""
+    from hgq_rtl.project.project import open_project
+
+    project = open_project(folder)
+    x = None if data is None else _arrays(data)
+    expected = None
+    if model is not None:
+        if x is None:
+            raise ConfigError("--model needs the inputs to compare on", hint="Pass --data as well")
+        from hgq_rtl.lowering.model import load
+        from hgq_rtl.lowering.reference import Reference
+
+        with err.status("running Keras"):
+            double = (project.report.get("exactness") or {}).get("arithmetic") == "float64"
+            reference = Reference(load(model), float64=double)
+            expected = reference(project.interface.arrays(x))
+    out.print(str(project.verify(x, y_expected=expected, random=random, seed=seed)))
+
+
+@app.command()
+@_reports_errors
+def report(folder: Folder) -> None:
+    """Show the report of a project."""
+    from hgq_rtl.project.project import open_project
+    from hgq_rtl.report.table import Report
+
+    out.print(Report(open_project(folder, check=False).report))
+
+
+@app.command()
+@_reports_errors
+def passes() -> None:
+    """List the passes of the compiler in order."""
+    from hgq_rtl.passes.pipeline import DEFAULT
+
+    for name, function in DEFAULT:
+        summary = (function.__doc__ or "").strip().splitlines()[0]
+        out.print(f"{name:<12} {summary}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+@_reports_errors
+def devices() -> None:
+    """List the devices with a delay model."""
+    from hgq_rtl.timing.model import device_names, load_device
+
+    for name in device_names():
+        out.print(f"{name:<12} {load_device(name).part or '(for tests)'}", highlight=False)
+
+
+@app.command()
+def doctor() -> None:
+    """Say which tools are there, which are missing and how to get them."""
+    from hgq_rtl import doctor as check
+
+    raise typer.Exit(check.main())
+
+
+def _device(text: str) -> str | Path:
+    return Path(text) if text.endswith(".toml") else text
+
+
+def _declared(text: str) -> tuple[str, tuple[int, int, int]]:
+    name, _, numbers = text.partition("=")
+    try:
+        k, i, f = (int(n) for n in numbers.split(","))
+    except ValueError:
+        raise ConfigError(
+            "--input is written NAME=k,i,f", received=repr(text), hint="Example: --input x=1,3,8"
+        ) from None
+    return name, (k, i, f)
+
+
+def _arrays(path: Path) -> Any:
+    """The arrays of a .npy or .npz file; pickled objects are refused."""
+    import numpy as np
+
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        return {name: loaded[name] for name in loaded.files} if path.suffix == ".npz" else loaded
+    except (OSError, ValueError, EOFError) as error:
+        raise ConfigError(
+            f"'{path}' is not a NumPy file", received=f"{type(error).__name__}: {error}"
+        ) from None
+
+
+def main() -> None:
+    """Entry point of the ``hgq-rtl`` command."""
+    app(prog_name="hgq-rtl")
+
+
+if __name__ == "__main__":
+    main()

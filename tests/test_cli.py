@@ -1,0 +1,79 @@
+"""The command line: the same functions, readable output, exit codes."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from hgq_rtl.cli import app
+from hgq_rtl.passes.pipeline import DEFAULT
+from tests.test_tiny import tiny
+
+RUN = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A saved model, its data, and the project that the command line made of it."""
+    root = tmp_path_factory.mktemp("cli")
+    model, x = tiny()
+    model.save(root / "tiny.keras")
+    np.save(root / "x.npy", x)
+    result = RUN.invoke(
+        app, ["compile", str(root / "tiny.keras"), str(root / "out"), "--clock-ns", "2"]
+    )
+    assert result.exit_code == 0, result.output
+    assert "written to" in result.output
+    return root
+
+
+def test_help_names_every_command():
+    text = RUN.invoke(app, ["--help"]).output
+    for command in ("compile", "verify", "report", "passes", "devices", "doctor"):
+        assert command in text
+
+
+def test_lists():
+    passes = RUN.invoke(app, ["passes"]).output.splitlines()
+    assert [line.split()[0] for line in passes] == [name for name, _ in DEFAULT]
+    devices = RUN.invoke(app, ["devices"]).output
+    for name in ("unit", "xcvu13p-2", "ecp5-6"):
+        assert name in devices
+
+
+def test_report_of_a_written_project(folder):
+    result = RUN.invoke(app, ["report", str(folder / "out")])
+    assert result.exit_code == 0
+    assert "tiny on xcvu13p-2, 2 ns" in result.output
+
+
+@pytest.mark.cosim
+def test_verify_with_data_and_keras(folder):
+    result = RUN.invoke(
+        app,
+        ["verify", str(folder / "out"), "--data", str(folder / "x.npy"),
+         "--model", str(folder / "tiny.keras"), "--random", "50"],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    flat = " ".join(result.output.split())
+    assert "every bit equal (200 data" in flat
+    assert "200 equal to Keras" in flat
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compile", "{}/none.keras", "{}/new", "--clock-ns", "2"],
+         "LoweringError: there is no such model file. Received: {}/none.keras."),
+        (["compile", "{}/tiny.keras", "{}/out", "--clock-ns", "2"],
+         "ProjectError: '{}/out' exists already. Choose another folder, or write with --force."),
+        (["compile", "{}/tiny.keras", "{}/new", "--clock-ns", "2", "--input", "x=1"],
+         "ConfigError: --input is written NAME=k,i,f. Received: 'x=1'. Example: --input x=1,3,8."),
+        (["verify", "{}/out", "--model", "{}/tiny.keras"],
+         "ConfigError: --model needs the inputs to compare on. Pass --data as well."),
+    ],
+)  # fmt: skip
+def test_errors_are_text_and_exit_with_1(folder, arguments, message):
+    result = RUN.invoke(app, [a.format(folder) for a in arguments])
+    assert result.exit_code == 1
+    assert "".join(result.stderr.split()) == "".join(message.format(folder).split())
+    assert not (folder / "new").exists()
