@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.ops import CAST, REG, SHIFT
-from hgq_rtl.schedule.schedule import Schedule
+
+if TYPE_CHECKING:
+    from hgq_rtl.schedule.schedule import Schedule
 
 Plan = dict[Node, tuple[int, int]]
 """For each node that is stored: (p, s) where registers hold it in stages p+1 to s."""

@@ -9,6 +9,7 @@ from hgq_rtl.errors import ScheduleError
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.ops import INPUT
+from hgq_rtl.schedule.registers import register_plan
 from hgq_rtl.timing.model import DelayModel
 
 
@@ -79,8 +80,6 @@ class Schedule:
 
     def register_bits(self, graph: Graph) -> int:
         """Flip-flops of the data path: the width of every value times the registers it crosses."""
-        from hgq_rtl.schedule.registers import register_plan
-
         plan = register_plan(graph, self)
         return sum(node.type.width * (end - start) for node, (start, end) in plan.items())
 
