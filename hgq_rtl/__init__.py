@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("KERAS_BACKEND", "jax")  # read once, when keras is first imported
 
-from hgq_rtl.design import Design
-from hgq_rtl.errors import HgqRtlError
-from hgq_rtl.flow import compile
-from hgq_rtl.project.project import Project, open_project
+if TYPE_CHECKING:
+    from hgq_rtl.design import Design
+    from hgq_rtl.errors import HgqRtlError
+    from hgq_rtl.flow import compile
+    from hgq_rtl.project.project import Project, open_project
 
 __all__ = ["Design", "HgqRtlError", "Project", "compile", "open_project"]
+
+_HOMES = {
+    "Design": "hgq_rtl.design",
+    "HgqRtlError": "hgq_rtl.errors",
+    "Project": "hgq_rtl.project.project",
+    "compile": "hgq_rtl.flow",
+    "open_project": "hgq_rtl.project.project",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: training needs no compiler, and emission workers need no Keras."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hgq_rtl' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
