@@ -5,7 +5,7 @@ from __future__ import annotations
 from hgq_rtl.errors import IRError
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Node
-from hgq_rtl.ir.ops import CONST, DOT, INPUT, OPS, REG, ROUND
+from hgq_rtl.ir.ops import DOT, INPUT, OPS, REG, ROUND
 
 LOWERED = frozenset(op for op in OPS.values() if op is not REG)
 """After lowering, and between passes: everything but registers."""
@@ -13,6 +13,10 @@ NATIVE = LOWERED - {DOT, ROUND}
 """After expansion: what a backend has a rule for."""
 SCHEDULED = NATIVE | {REG}
 """After scheduling: registers exist."""
+
+
+ANY = LOWERED | SCHEDULED
+"""Every op: what a file may hold."""
 
 
 def verify(graph: Graph, spec: frozenset[object] = LOWERED) -> None:
@@ -86,8 +90,3 @@ def register_depths(graph: Graph) -> dict[Node, int]:
     if len(outputs) > 1:
         raise IRError(f"the outputs are ready at different clocks: {sorted(outputs)}")
     return depth
-
-
-def is_constant(node: Node) -> bool:
-    """Whether the node is the op ``const``."""
-    return node.op is CONST
