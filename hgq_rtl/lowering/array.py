@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from hgq_rtl.errors import LoweringError
 from hgq_rtl.fixed import dyadic
-from hgq_rtl.ir.node import Builder, Node
+from hgq_rtl.ir.node import Builder, Node, Op
 from hgq_rtl.ir.ops import ADD, DOT, MAX, MIN, MUL, SHIFT, constant, sum_tree
+from hgq_rtl.lowering.einsum import einsum
 from hgq_rtl.lowering.inputs import Unquantized
 from hgq_rtl.lowering.quantize import quantize
 
@@ -50,7 +51,8 @@ class FixedArray:
     def __len__(self) -> int:
         return len(self.elements)
 
-    def _like(self, elements: Any) -> FixedArray:
+    def like(self, elements: Any) -> FixedArray:
+        """An array of the same graph from an array of elements, or from one."""
         if not isinstance(elements, np.ndarray):
             scalar = np.empty((), dtype=object)
             scalar[()] = elements
@@ -58,19 +60,24 @@ class FixedArray:
         return FixedArray(self.build, elements)
 
     def __getitem__(self, key: Any) -> FixedArray:
-        return self._like(self.elements[key])
+        return self.like(self.elements[key])
 
     def reshape(self, *shape: Any) -> FixedArray:
         """As ``numpy.ndarray.reshape``."""
-        return self._like(self.elements.reshape(*shape))
+        return self.like(self.elements.reshape(*shape))
 
     def transpose(self, *axes: Any) -> FixedArray:
         """As ``numpy.ndarray.transpose``."""
-        return self._like(self.elements.transpose(*axes))
+        return self.like(self.elements.transpose(*axes))
 
     def ravel(self) -> FixedArray:
         """As ``numpy.ndarray.ravel``."""
-        return self._like(self.elements.ravel())
+        return self.like(self.elements.ravel())
+
+    def take(self, index: NDArray[Any], fill: float = 0.0) -> FixedArray:
+        """Entries of axis 0, as ``numpy.take``; index -1 is an entry of constants ``fill``."""
+        row = np.full((1, *self.shape[1:]), self._constant(fill), dtype=object)
+        return self.like(np.concatenate([self.elements, row])[index])
 
     # --- elementwise -------------------------------------------------------------------------
 
@@ -250,7 +257,32 @@ class FixedArray:
                 out[r, c] = sum_tree(self.build, products)
         if b.ndim == 1:
             out = out[:, 0]
-        return self._like(out[0] if a.ndim == 1 else out)
+        return self.like(out[0] if a.ndim == 1 else out)
+
+    def einsum(self, equation: str, other: Any) -> FixedArray:
+        """As ``numpy.einsum(equation, self, other)``; see ``lowering.einsum``."""
+        return einsum(equation, self, other)
+
+    def max(self, axis: int) -> FixedArray:
+        """The largest element along one axis."""
+        return self._extremum(MAX, axis)
+
+    def min(self, axis: int) -> FixedArray:
+        """The smallest element along one axis."""
+        return self._extremum(MIN, axis)
+
+    def _extremum(self, op: Op, axis: int) -> FixedArray:
+        moved = np.moveaxis(self._nodes(op.name), axis, -1)
+        out = np.empty(moved.shape[:-1], dtype=object)
+        for index in np.ndindex(out.shape):
+            nodes = list(dict.fromkeys(moved[index]))  # a repeated element decides nothing
+            with self.build.within("_".join([op.name, *map(str, index)])):
+                while len(nodes) > 1:
+                    pairs = zip(nodes[::2], nodes[1::2], strict=False)
+                    merged = [self.build(op, a, b) for a, b in pairs]
+                    nodes = merged + nodes[len(merged) * 2 :]
+            (out[index],) = nodes
+        return self.like(out)
 
     def sum(self, axis: int | None = None) -> FixedArray:
         """The sum over one axis, or over all elements."""
@@ -261,7 +293,7 @@ class FixedArray:
         for index in np.ndindex(out.shape):
             with self.build.within("_".join(["sum", *map(str, index)])):
                 out[index] = self.build.make(DOT, tuple(moved[index]), (ones, 0, 0, 0))
-        return self._like(out)
+        return self.like(out)
 
 
 def _check_inner(a: tuple[int, ...], b: tuple[int, ...]) -> None:

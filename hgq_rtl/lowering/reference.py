@@ -45,7 +45,8 @@ class Reference:
         if not flat:
             return []
         with _precision(self.float64):
-            inner = keras.Model(self.model.inputs, flat)
+            inputs_like = self.model.inputs if len(inputs) > 1 else self.model.inputs[0]
+            inner = keras.Model(inputs_like, flat)  # structured as _predict feeds it
         values = iter(self._predict(inner, inputs, 4096))
         return [[next(values) for _ in group] for group in tensors]
 

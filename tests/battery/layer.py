@@ -12,6 +12,7 @@ A new layer writes about ten lines::
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,10 +21,15 @@ import numpy as np
 import pytest
 
 from hgq_rtl.fixed import quantize_float
+from hgq_rtl.lowering.exactness import exactness
+from hgq_rtl.lowering.model import lower
+from hgq_rtl.lowering.reference import Reference, check_layers
+from hgq_rtl.passes.pipeline import run
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig
 from hgq_rtl.quantizers.exact import to_numpy
 from hgq_rtl.quantizers.fixed_point import FixedPoint
 from hgq_rtl.utils import trace_minmax
+from tests.battery.equivalence import assert_equivalent
 
 SAMPLES = 24
 
@@ -33,12 +39,24 @@ class Case:
     """Constructor arguments, input shape without batch, and EBOPs with the default widths."""
 
     arguments: dict[str, Any]
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] | list[tuple[int, ...]]
+    """Of the input, or a list with the shape of every input."""
     ebops: float
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of all inputs."""
+        return self.shape if isinstance(self.shape, list) else [self.shape]
+
+    @property
+    def built(self) -> Any:
+        """What Keras passes to build."""
+        shapes = [(None, *shape) for shape in self.shapes]
+        return shapes if isinstance(self.shape, list) else shapes[0]
 
 
 class LayerBattery:
-    """The tests; comparison is equality throughout."""
+    """The tests; comparison is equality throughout, unless a class sets ``tolerance``."""
 
     layer: ClassVar[type]
     plain: ClassVar[type]
@@ -46,9 +64,11 @@ class LayerBattery:
     cases: ClassVar[tuple[Case, ...]]
     quantizers: ClassVar[tuple[str, ...]] = ("iq", "kq", "bq")
     """Quantizer arguments, without _conf, that ``plain`` does not have."""
+    tolerance: ClassVar[float] = 0.0
+    """How far the unquantized layer may be from ``plain``, which computes in another order."""
 
-    def maths(self, layer: Any, x: np.ndarray) -> np.ndarray:
-        """The layer on quantized float64 inputs, in plain NumPy."""
+    def maths(self, layer: Any, x: Any) -> np.ndarray:
+        """The layer on quantized float64 inputs (a list, for layers of several), in NumPy."""
         raise NotImplementedError
 
     # -- helpers ---------------------------------------------------------------------------------
@@ -63,24 +83,41 @@ class LayerBattery:
             i = np.full_like(i, 12)
         return np.ldexp(quantize_float(x, k, i, f, q.round_mode, q.overflow_mode), -f)
 
-    def model(self, case: Case, seed: int = 0, **more: Any) -> tuple[Any, Any]:
-        """A model of one layer with irregular widths and random weights."""
+    def model(self, case: Case, seed: int = 0, least: int = 2, **more: Any) -> tuple[Any, Any]:
+        """A model of one layer with irregular widths, from ``least`` up, and random weights."""
         keras.utils.set_random_seed(seed)
         rng = np.random.default_rng(seed)
         layer = self.layer(**{**case.arguments, **more})
-        model = keras.Sequential([keras.Input(case.shape, dtype=layer.compute_dtype), layer])
+        inputs = [keras.Input(shape, dtype=layer.compute_dtype) for shape in case.shapes]
+        inputs = inputs if isinstance(case.shape, list) else inputs[0]
+        model = keras.Model(inputs, layer(inputs))
         for sub in layer._flatten_layers():
             if isinstance(sub, FixedPoint):
                 width = sub._f if hasattr(sub, "_f") else sub._b
-                width.assign(rng.integers(2, 7, width.shape))
-        for v in layer.trainable_variables:
-            if v.path.split("/")[-2] != "format":
-                v.assign(rng.normal(0, 1, v.shape))
+                lowest = least if hasattr(sub, "_f") else max(least, 0)
+                width.assign(rng.integers(lowest, 7, width.shape))
+        for v in weights(layer):
+            v.assign(rng.normal(0, 1, v.shape))
         return model, layer
 
-    def data(self, case: Case) -> np.ndarray:
+    def data(self, case: Case) -> Any:
         """Random inputs; float32, as all inputs of models are."""
-        return np.random.default_rng(5).normal(0, 2, (SAMPLES, *case.shape)).astype(np.float32)
+        rng = np.random.default_rng(5)
+        x = [rng.normal(0, 2, (SAMPLES, *shape)).astype(np.float32) for shape in case.shapes]
+        return x if isinstance(case.shape, list) else x[0]
+
+    def input_quantizers(self, layer: Any) -> list[Quantizer]:
+        """The input quantizer of every input."""
+        return layer.iqs if hasattr(layer, "iqs") else [layer.iq]
+
+    def expected(self, layer: Any, x: Any) -> np.ndarray:
+        """The layer by the integer definition."""
+        many = isinstance(x, list)
+        q = [
+            self.quantized(iq, v)
+            for iq, v in zip(self.input_quantizers(layer), x if many else [x], strict=True)
+        ]
+        return self.maths(layer, q if many else q[0])
 
     # -- tests -----------------------------------------------------------------------------------
 
@@ -89,8 +126,18 @@ class LayerBattery:
             model, layer = self.model(case)
             x = self.data(case)
             y = trace_minmax(model, x, return_results=True)
-            want = self.maths(layer, self.quantized(layer.iq, x))
-            assert np.array_equal(y, want), case
+            assert y.shape[1:] == model.output.shape[1:], case
+            assert np.array_equal(y, self.expected(layer, x)), case
+
+    def test_hardware_equals_keras(self):
+        """Integer equality on random data, with zero and negative widths among the others."""
+        for n, case in enumerate(self.cases):
+            model, _ = self.model(case, seed=n, least=-3)
+            trace_minmax(model, self.data(case))
+            lowered = lower(model)
+            reference = Reference(model, float64=not all(e.float32 for e in exactness(lowered)))
+            assert check_layers(reference, lowered, 64) > 0, case
+            assert_equivalent(lowered.graph, run(lowered.graph)[0], 200)
 
     def test_float64_policy_is_exact(self):
         import jax
@@ -98,32 +145,38 @@ class LayerBattery:
         case = self.cases[0]
         with jax.enable_x64(True):
             model, layer = self.model(case, dtype="float64")
-            x = self.data(case).astype(np.float64)
+            x = keras.tree.map_structure(lambda v: v.astype(np.float64), self.data(case))
             y = trace_minmax(model, x, return_results=True)
             assert y.dtype == np.float64
-            assert np.array_equal(y, self.maths(layer, self.quantized(layer.iq, x)))
+            assert np.array_equal(y, self.expected(layer, x))
 
     def test_without_quantization_it_is_the_keras_layer(self):
         off = {f"{q}_conf": QuantizerConfig("dummy") for q in self.quantizers}
+        if "iqs" in self.quantizers:
+            off["iq_confs"] = off.pop("iqs_conf")
         for case in self.cases:
             model, layer = self.model(case, **off)
-            drop = set(layer.__init__.__kwdefaults__ or ())  # our own arguments
-            plain = self.plain(**{k: v for k, v in case.arguments.items() if k not in drop})
+            plain = self.plain(**self.plain_arguments(case))
             x = self.data(case)
-            plain.build(x.shape)
-            weights = [v for v in layer.trainable_variables if v.path.split("/")[-2] != "format"]
-            for v, w in zip(plain.trainable_variables, weights, strict=True):
+            plain.build(case.built)
+            for v, w in zip(plain.trainable_variables, weights(layer), strict=True):
                 v.assign(w)
-            assert np.array_equal(to_numpy(model(x)), to_numpy(plain(x))), case
+            y, want = (to_numpy(f(x)) for f in (model, plain))
+            assert np.allclose(y, want, rtol=0, atol=self.tolerance), case
+
+    def plain_arguments(self, case: Case) -> dict[str, Any]:
+        """The arguments that the Keras layer has too."""
+        known = inspect.signature(self.plain.__init__).parameters
+        return {k: v for k, v in case.arguments.items() if k in known}
 
     def test_ebops(self):
         for case in self.cases:
             layer = self.layer(**case.arguments)
-            layer.build((None, *case.shape))
-            assert float(layer.compute_ebops()) == case.ebops, case
+            layer.build(case.built)
+            assert float(layer.compute_ebops()) == pytest.approx(case.ebops, rel=1e-6), case
             assert layer.ebops == 0.0
             layer.update_ebops()
-            assert layer.ebops == case.ebops
+            assert layer.ebops == float(layer.compute_ebops())
 
     @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # keras's own
     def test_serialization(self, tmp_path):
@@ -141,7 +194,15 @@ class LayerBattery:
             name = {"name": layer.name}
             assert {**other.layers[-1].get_config(), **name} == layer.get_config()
             assert other.layers[-1].ebops == layer.ebops > 0
-            assert other.layers[-1].iq.is_settled
+            assert all(q.is_settled for q in self.input_quantizers(other.layers[-1]))
+
+    def test_every_argument_is_saved(self):
+        """Each constructor argument of each case comes back from the saved configuration."""
+        for case in self.cases:
+            layer = self.layer(**case.arguments)
+            again = self.layer.from_config(layer.get_config())
+            assert again.get_config() == layer.get_config()
+            assert set(case.arguments) <= set(layer.get_config())
 
     def test_training_step_changes_what_it_should(self):
         case = self.cases[-1]
@@ -153,8 +214,13 @@ class LayerBattery:
         before = {v.path: to_numpy(v).copy() for v in layer.variables}
         model.fit(x, np.ones(model(x).shape), batch_size=SAMPLES, epochs=1, verbose=0)
         after = {v.path: to_numpy(v) for v in layer.variables}
-        same = {p.split("/", 2)[2] for p in after if np.array_equal(before[p], after[p])}
-        assert not [v.path for v in layer.trainable_variables if v.path.split("/", 2)[2] in same]
-        assert not layer.iq.is_settled
+        same = {path for path in after if np.array_equal(before[path], after[path])}
+        assert not same & {v.path for v in layer.trainable_variables}
+        assert not any(q.is_settled for q in self.input_quantizers(layer))
         assert layer.ebops > 0
         assert np.isfinite(np.concatenate([v.ravel() for v in after.values()])).all()
+
+
+def weights(layer: Any) -> list[Any]:
+    """Trainable variables that are not widths."""
+    return [v for v in layer.trainable_variables if v.path.split("/")[-2] != "format"]

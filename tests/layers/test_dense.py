@@ -124,7 +124,7 @@ def test_errors():
     layer = QDense(3, "tanh", enable_iq=False)
     layer.build((None, 4))
     assert message(lambda: layer.lower(Spy()), LoweringError) == (
-        "the activation 'tanh' has no hardware form inside a dense layer.\n"
+        "the activation 'tanh' has no hardware form inside this layer.\n"
         "  Use activation=None or 'relu'."
     )
     layer = QDense(3, enable_iq=False)

@@ -1,0 +1,234 @@
+"""Convolutions over one, two and three spatial axes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import keras
+from keras import ops
+
+from hgq_rtl.errors import ConfigError
+from hgq_rtl.layers.weighted import QWeighted, known_size, positive
+from hgq_rtl.layers.windows import Windows, several
+
+if TYPE_CHECKING:
+    from hgq_rtl.lowering.array import FixedArray
+
+
+class SpatialLayer(QWeighted):
+    """A layer whose kernel slides over spatial axes: geometry, channel order, bias.
+
+    ``kernel_size, strides, dilation_rate``: an integer, or one per spatial axis. ``padding``:
+    valid, same, and causal where ``causal`` says so. ``data_format``: channels_last,
+    channels_first, or None for Keras's setting. ``parallelization_factor`` counts output
+    positions. Further arguments: see QWeighted.
+    """
+
+    rank: ClassVar[int]
+    causal: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, ...],
+        strides: int | tuple[int, ...] = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: int | tuple[int, ...] = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activation, use_bias, **kwargs)
+        self.windows = Windows(
+            several("kernel_size", kernel_size, self.rank),
+            several("strides", strides, self.rank),
+            several("dilation_rate", dilation_rate, self.rank),
+            str(padding).lower(),
+        )
+        self.windows.check(causal=self.causal)
+        self.data_format = checked_format(data_format)
+
+    @property
+    def is_channels_last(self) -> bool:
+        """Whether the channel axis is the last one."""
+        return self.data_format == "channels_last"
+
+    def spatial(self, shape: tuple[int | None, ...]) -> tuple[Any, ...]:
+        """The spatial part of a shape with batch axis."""
+        return tuple(shape[1:-1] if self.is_channels_last else shape[2:])
+
+    def channels(self, shape: tuple[int | None, ...]) -> int:
+        """The number of channels of an input shape."""
+        check_rank(shape, self.rank)
+        return known_size(shape, -1 if self.is_channels_last else 1, "channel axis")
+
+    def output_channels(self, channels: int) -> int:
+        """The number of channels of the output."""
+        raise NotImplementedError
+
+    def convolve(self, operation: Any, x: Any, kernel: Any) -> Any:
+        """``operation``, a convolution of ``keras.ops``, with the geometry of this layer."""
+        padding = self.windows.padding
+        if padding == "causal":
+            ((before, _),) = self.windows.pads((1,))
+            ends = [(before, 0), (0, 0)] if self.is_channels_last else [(0, 0), (before, 0)]
+            x, padding = ops.pad(x, [(0, 0), *ends]), "valid"
+        return operation(
+            x,
+            kernel,
+            strides=self.windows.strides,
+            padding=padding,
+            dilation_rate=self.windows.dilation,
+            data_format=self.data_format,
+        )
+
+    def lower_product(self, x: FixedArray, kernel: Any) -> FixedArray:
+        """Gather the cells of every window, padding as zeros, and multiply them."""
+        x = x if self.is_channels_last else x.transpose(*range(1, x.ndim), 0)
+        *spatial, channels = x.shape
+        index = self.windows.index(spatial)
+        lengths = index.shape[: self.rank]
+        cells = x.reshape(-1, channels).take(index.reshape(math.prod(lengths), -1))
+        y = self.lower_windows(cells, kernel.reshape(-1, *kernel.shape[self.rank :]))
+        y = y.reshape(*lengths, -1)
+        return y if self.is_channels_last else y.transpose(-1, *range(self.rank))
+
+    def lower_windows(self, cells: FixedArray, kernel: Any) -> FixedArray:
+        """Output (positions, ...) of cells (positions, K, channels) and kernel (K, ...)."""
+        raise NotImplementedError
+
+    def spread(self, bias: Any) -> Any:
+        """Align the bias with the channel axis."""
+        return bias if self.is_channels_last else bias.reshape(-1, *(1,) * self.rank)
+
+    @property
+    def positions(self) -> int:
+        """Output positions."""
+        lengths = self.windows.lengths(self.spatial(self.input_shape_built))
+        return math.prod(n or 1 for n in lengths)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the output, batch axis included."""
+        channels = self.output_channels(self.channels(input_shape))
+        lengths = self.windows.lengths(self.spatial(input_shape))
+        middle = (*lengths, channels) if self.is_channels_last else (channels, *lengths)
+        return (input_shape[0], *middle)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor arguments."""
+        return {
+            **super().get_config(),
+            "kernel_size": self.windows.size,
+            "strides": self.windows.strides,
+            "dilation_rate": self.windows.dilation,
+            "padding": self.windows.padding,
+            "data_format": self.data_format,
+        }
+
+
+def checked_format(data_format: str | None) -> str:
+    """The order of channels, Keras's own setting for None; ConfigError for an unknown one."""
+    data_format = data_format or keras.config.image_data_format()
+    if data_format not in ("channels_last", "channels_first"):
+        raise ConfigError("unknown data_format", received=repr(data_format),
+                          hint="Known: channels_last, channels_first")  # fmt: skip
+    return data_format
+
+
+def check_rank(shape: tuple[int | None, ...], rank: int) -> None:
+    """Raise ConfigError unless a shape has batch, channels and ``rank`` spatial axes."""
+    if len(shape) != rank + 2:
+        raise ConfigError(
+            f"the input needs {rank + 2} axes: batch, {rank} spatial, channels",
+            received=f"shape {tuple(shape)}",
+        )
+
+
+class _QConv(SpatialLayer):
+    """conv(Q(x), Q(kernel)) + Q(bias), as the Keras layer of the same name without Q.
+
+    ``filters``: output channels. ``groups``: input and output channels fall into this many
+    groups, and each output sees its own group only. ``padding='causal'`` (1D) looks at no later
+    cell; it pads behind the input quantizer. Further arguments: see SpatialLayer.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | tuple[int, ...],
+        strides: int | tuple[int, ...] = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            **kwargs,
+        )  # fmt: skip
+        self.filters = positive("filters", filters)
+        self.groups = positive("groups", groups)
+        self._check_groups("filters", self.filters)
+
+    def _check_groups(self, what: str, n: int) -> None:
+        if n % self.groups:
+            raise ConfigError(f"the number of {what} must be a multiple of groups",
+                              received=f"{n} {what}, groups={self.groups}")  # fmt: skip
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create kernel (*kernel_size, channels/groups, filters) and bias (filters,)."""
+        channels = self.channels(input_shape)
+        self._check_groups("channels", channels)
+        shape = (*self.windows.size, channels // self.groups, self.filters)
+        self.add_weights(shape, (self.filters,))
+        super().build(input_shape)
+
+    def output_channels(self, channels: int) -> int:
+        """``filters``."""
+        return self.filters
+
+    def product(self, x: Any, kernel: Any) -> Any:
+        """Convolve."""
+        return self.convolve(ops.conv, x, kernel)
+
+    def lower_windows(self, cells: FixedArray, kernel: Any) -> FixedArray:
+        """One matrix product per position p and group g: over cells k and channels c."""
+        g = self.groups
+        cells = cells.reshape(*cells.shape[:-1], g, -1)
+        kernel = kernel.reshape(*kernel.shape[:-1], g, -1)
+        return cells.einsum("pkgc,kcgf->pgf", kernel)
+
+    def product_bits(self, x: Any, kernel: Any) -> Any:
+        """Convolve widths; the filters of a group are summed first, which costs less."""
+        kernel = ops.reshape(kernel, (*kernel.shape[:-1], self.groups, -1))
+        return ops.sum(self.convolve(ops.conv, x, ops.sum(kernel, axis=-1)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor arguments."""
+        return {**super().get_config(), "filters": self.filters, "groups": self.groups}
+
+
+@keras.saving.register_keras_serializable(package="hgq_rtl")
+class QConv1D(_QConv):
+    """As ``keras.layers.Conv1D``, quantized; see _QConv."""
+
+    rank = 1
+    causal = True
+
+
+@keras.saving.register_keras_serializable(package="hgq_rtl")
+class QConv2D(_QConv):
+    """As ``keras.layers.Conv2D``, quantized; see _QConv."""
+
+    rank = 2
+
+
+@keras.saving.register_keras_serializable(package="hgq_rtl")
+class QConv3D(_QConv):
+    """As ``keras.layers.Conv3D``, quantized; see _QConv."""
+
+    rank = 3
