@@ -28,6 +28,31 @@ def test_callbacks_in_fit(capsys):
     assert "2/2" in capsys.readouterr().out
 
 
+def test_bar_without_a_template_and_after_an_interruption(capsys):
+    model = keras.Sequential([keras.Input((3,)), QDense(2)])
+    interrupted, bar = PBar(), PBar()
+    for callback in (interrupted, bar):
+        callback.set_model(model)
+        callback.set_params({"epochs": 6})
+        callback.on_train_begin()  # the first never ends
+    bar.on_epoch_end(4, {"loss": 0.25})  # as with initial_epoch=4
+    bar.on_train_end()
+    out = capsys.readouterr().out
+    assert "5/6" in out
+    assert "ebops 0" in out
+    wrong = PBar("{lost}")
+    wrong.set_model(model)
+    wrong.set_params({"epochs": 6})
+    wrong.on_train_begin()
+    with pytest.raises(ConfigError) as error:
+        wrong.on_epoch_end(0, {"loss": 1.0})
+    assert str(error.value) == (
+        "the template names 'lost', which is not in the logs.\n"
+        "  Received: '{lost}'.\n"
+        "  Known: epoch, ebops, loss."
+    )
+
+
 @pytest.mark.parametrize(
     ("knots", "points"),
     [

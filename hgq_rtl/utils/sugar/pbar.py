@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from hgq_rtl.errors import ConfigError
 from hgq_rtl.utils.walk import total_ebops
 
 
@@ -14,8 +15,11 @@ class PBar(keras.callbacks.Callback):  # type: ignore[misc]
     """Show one bar over all epochs, with the metrics and EBOPs of the last one.
 
     ``template``: a format string of the logs, such as 'loss {loss:.3g} EBOPs {ebops:.0f}'; the
-    default shows all. Use with ``verbose=0``.
+    default shows all. Use with ``verbose=0``. Raises ConfigError for a template that names what
+    the logs lack.
     """
+
+    _shown: Progress | None = None  # of any PBar: a terminal shows one at a time
 
     def __init__(self, template: str | None = None) -> None:
         super().__init__()
@@ -24,7 +28,9 @@ class PBar(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Show the bar."""
-        self._bar = Progress(
+        if PBar._shown is not None:  # of a run that was interrupted
+            PBar._shown.stop()
+        self._bar = PBar._shown = Progress(
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -38,14 +44,22 @@ class PBar(keras.callbacks.Callback):  # type: ignore[misc]
         if self._bar is None:
             return
         values = {"ebops": total_ebops(self.model), **(logs or {})}
-        if self.template is not None:
-            text = self.template.format(epoch=epoch, **values)
-        else:
-            text = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
-        self._bar.update(self._task, advance=1, description=text)
+        # Not an increment: fit(initial_epoch=...) starts in the middle.
+        self._bar.update(self._task, completed=epoch + 1, description=self._text(epoch, values))
+
+    def _text(self, epoch: int, values: dict[str, Any]) -> str:
+        if self.template is None:
+            return "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+        try:
+            return self.template.format(epoch=epoch, **values)
+        except KeyError as error:
+            self.on_train_end()
+            raise ConfigError(f"the template names {error}, which is not in the logs",
+                              received=repr(self.template),
+                              hint=f"Known: epoch, {', '.join(values)}") from None  # fmt: skip
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leave the finished bar in the terminal."""
         if self._bar is not None:
             self._bar.stop()
-            self._bar = None
+            self._bar = PBar._shown = None
