@@ -10,7 +10,7 @@ from keras import ops
 
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers.weighted import QWeighted, known_size, positive
-from hgq_rtl.layers.windows import Windows, several
+from hgq_rtl.layers.windows import Windows, check_rank, checked_format, several
 
 if TYPE_CHECKING:
     from hgq_rtl.lowering.array import FixedArray
@@ -125,24 +125,6 @@ class SpatialLayer(QWeighted):
             "padding": self.windows.padding,
             "data_format": self.data_format,
         }
-
-
-def checked_format(data_format: str | None) -> str:
-    """The order of channels, Keras's own setting for None; ConfigError for an unknown one."""
-    data_format = data_format or keras.config.image_data_format()
-    if data_format not in ("channels_last", "channels_first"):
-        raise ConfigError("unknown data_format", received=repr(data_format),
-                          hint="Known: channels_last, channels_first")  # fmt: skip
-    return data_format
-
-
-def check_rank(shape: tuple[int | None, ...], rank: int) -> None:
-    """Raise ConfigError unless a shape has batch, channels and ``rank`` spatial axes."""
-    if len(shape) != rank + 2:
-        raise ConfigError(
-            f"the input needs {rank + 2} axes: batch, {rank} spatial, channels",
-            received=f"shape {tuple(shape)}",
-        )
 
 
 class _QConv(SpatialLayer):

@@ -76,7 +76,7 @@ class QLayer(keras.layers.Layer):
         self.enable_ebops = bool(layer_default("enable_ebops", enable_ebops)) and self.enable_iq
         self.beta0 = float(layer_default("beta0", beta0))
         self.ebops_factor = float(ebops_factor)
-        self.iq = self.quantizer("iq", iq_conf, "datalane", self.enable_iq)
+        self.make_input_quantizers(iq_conf)
         self.oq = self.quantizer("oq", oq_conf, "datalane", self.enable_oq)
 
     def quantizer(
@@ -87,10 +87,24 @@ class QLayer(keras.layers.Layer):
             conf = QuantizerConfig("dummy", place)
         return Quantizer(as_config(conf, place), name=name, dtype=self.dtype_policy)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    # The next three differ for layers of several inputs; see merge.py.
+
+    def make_input_quantizers(self, conf: Any) -> None:
+        """Make ``iq``."""
+        self.iq = self.quantizer("iq", conf, "datalane", self.enable_iq)
+
+    def build_input_quantizers(self, input_shape: Any) -> None:
+        """Build ``iq``."""
+        self.iq.build(input_shape)
+
+    def input_config(self) -> dict[str, Any]:
+        """Return the constructor argument of ``make_input_quantizers``."""
+        return {"iq_conf": self.saved_conf(self.iq)}
+
+    def build(self, input_shape: Any) -> None:
         """Build the quantizers of input and output, and the variables of EBOPs."""
         self.input_shape_built = tuple(input_shape)
-        self.iq.build(input_shape)
+        self.build_input_quantizers(input_shape)
         self.oq.build(self.compute_output_shape(input_shape))
         if self.enable_ebops:
             self._beta = self._scalar("beta", self.beta0)
@@ -175,7 +189,7 @@ class QLayer(keras.layers.Layer):
         """Return the constructor arguments, independent of scopes."""
         return {
             **super().get_config(),
-            "iq_conf": self.saved_conf(self.iq),
+            **self.input_config(),
             "oq_conf": self.saved_conf(self.oq),
             "enable_iq": self.enable_iq,
             "enable_oq": self.enable_oq,

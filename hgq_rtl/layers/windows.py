@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +27,24 @@ def several(what: str, value: Any, rank: int) -> tuple[int, ...]:
             f"{what} must be a positive integer or {rank} of them", received=repr(value)
         )
     return tuple(int(v) for v in values)
+
+
+def checked_format(data_format: str | None) -> str:
+    """The order of channels, Keras's own setting for None; ConfigError for an unknown one."""
+    data_format = data_format or keras.config.image_data_format()
+    if data_format not in ("channels_last", "channels_first"):
+        raise ConfigError("unknown data_format", received=repr(data_format),
+                          hint="Known: channels_last, channels_first")  # fmt: skip
+    return data_format
+
+
+def check_rank(shape: tuple[int | None, ...], rank: int) -> None:
+    """Raise ConfigError unless a shape has batch, channels and ``rank`` spatial axes."""
+    if len(shape) != rank + 2:
+        raise ConfigError(
+            f"the input needs {rank + 2} axes: batch, {rank} spatial, channels",
+            received=f"shape {tuple(shape)}",
+        )
 
 
 @dataclass(frozen=True)

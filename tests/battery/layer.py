@@ -159,10 +159,15 @@ class LayerBattery:
             plain = self.plain(**self.plain_arguments(case))
             x = self.data(case)
             plain.build(case.built)
-            for v, w in zip(plain.trainable_variables, weights(layer), strict=True):
-                v.assign(w)
+            pairs = zip(plain.trainable_variables, self.plain_weights(layer), strict=True)
+            for v, w in pairs:
+                v.assign(np.reshape(w, v.shape))
             y, want = (to_numpy(f(x)) for f in (model, plain))
             assert np.allclose(y, want, rtol=0, atol=self.tolerance), case
+
+    def plain_weights(self, layer: Any) -> list[Any]:
+        """The weights in the order of the Keras layer."""
+        return weights(layer)
 
     def plain_arguments(self, case: Case) -> dict[str, Any]:
         """The arguments that the Keras layer has too."""
