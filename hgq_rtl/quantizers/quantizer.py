@@ -12,6 +12,7 @@ from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.quantizers.config import QuantizerConfig
 from hgq_rtl.quantizers.exact import to_numpy
 from hgq_rtl.quantizers.fixed_point import KBI, KIF, FixedPoint
+from hgq_rtl.quantizers.recording import active_records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,6 +89,9 @@ class Quantizer(keras.layers.Layer):
                 y = y * scaler
             if training and q is not None and q != 1:
                 y = x + q * (y - x)
+            records = active_records()
+            if records is not None:
+                records.live.append((self, ops.any(y != 0)))
         return y if affine is None else y * affine[0] + affine[1]
 
     def lower(self, x: FixedArray) -> FixedArray:

@@ -1,4 +1,4 @@
-"""What a calibration run sees: the extreme values at every WRAP quantizer.
+"""What a calibration run sees: extreme values at WRAP quantizers, and where only zeros pass.
 
 While a recorder is active, WRAP quantizers round but do not wrap, and report their extrema
 instead of changing state. The run is therefore a pure function that can be compiled, and the
@@ -12,16 +12,26 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-Records = list[tuple[Any, Any, Any]]
-"""Triples (quantizer, minimum, maximum) in call order; a shared quantizer occurs several times."""
+
+class Records(list[tuple[Any, Any, Any]]):
+    """Triples (number format, minimum, maximum) of WRAP quantizers, in call order.
+
+    A shared quantizer occurs several times. ``live``: pairs (quantizer, whether any value that
+    it put out is not zero), for all types and modes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live: list[tuple[Any, Any]] = []
+
 
 _active: ContextVar[Records | None] = ContextVar("hgq_rtl_recording", default=None)
 
 
 @contextmanager
 def recording() -> Iterator[Records]:
-    """Collect the extrema of every WRAP quantizer called inside."""
-    records: Records = []
+    """Collect what every quantizer called inside sees."""
+    records = Records()
     token = _active.set(records)
     try:
         yield records
@@ -30,5 +40,5 @@ def recording() -> Iterator[Records]:
 
 
 def active_records() -> Records | None:
-    """The list to append to, or None outside of ``recording``."""
+    """The records to append to, or None outside of ``recording``."""
     return _active.get()

@@ -1,5 +1,7 @@
 """trace_minmax: ranges, EBOPs, results, data forms, errors."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from hgq_rtl.config import QuantizerConfig, QuantizerConfigScope
 from hgq_rtl.errors import TrainingError
 from hgq_rtl.layers import QDense, Quantizer
-from hgq_rtl.utils import total_ebops, trace_minmax
+from hgq_rtl.utils import CollapseWarning, total_ebops, trace_minmax
 
 
 def frozen(layer):
@@ -46,6 +48,73 @@ def test_reset(model):
     assert frozen(model.layers[0])[1] < wide[1]
 
 
+def test_several_data_sets():
+    """Ranges are those of all data together, also where kbi makes the grid follow the range."""
+    rng = np.random.default_rng(3)
+    parts = [rng.normal(0, s, (16, 3)).astype(np.float32) for s in (0.3, 8, 1)]
+    for q_type in ("kif", "kbi"):
+        lane = Quantizer(QuantizerConfig(q_type, **{"f0" if q_type == "kif" else "b0": 4}))
+        model = keras.Sequential([keras.Input((3,)), lane])
+        trace_minmax(model, np.concatenate(parts))
+        together = lane.frozen((3,))
+        for n, part in enumerate(parts):
+            y = trace_minmax(model, part, reset=n == 0, return_results=True)
+            assert np.array_equal(y, np.asarray(lane(part)))
+        assert all(map(np.array_equal, together, lane.frozen((3,))))
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "factor", "k", "i"),
+    [
+        (-1.0, 1.0, 1.0, 1, 1),
+        (-1.0, 1.0, 2.0, 1, 2),  # [-2, 2]: 2 needs a bit more than -2
+        (-2.0, 1.5, 1.2, 1, 2),  # [-2.35, 1.85] rounds to -2.5
+        (0.0, 1.5, 3.0, 0, 2),  # [-1.5, 3], but no sign where there was none
+        (-2.0, 0.0, 2.0, 1, 2),  # [-3, 0]: stays negative
+        (-4.0, 4.0, 0.25, 1, 1),  # outliers are cut off
+        (3.0, 3.0, 9.0, 0, 2),  # no range, no margin
+        (0.0, 0.0, 9.0, 0, -1),
+    ],
+)
+def test_cover_factor(lo, hi, factor, k, i):
+    lane = Quantizer(QuantizerConfig("kif", f0=1))
+    model = keras.Sequential([keras.Input((1,)), lane])
+    x = np.float32([[lo], [hi]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CollapseWarning)
+        y = trace_minmax(model, x, cover_factor=factor, return_results=True)
+    assert [int(v.item()) for v in lane.frozen((1,))] == [k, i, 1]
+    assert np.array_equal(y, np.asarray(lane(x)))  # as predict gives them, wrapped or not
+
+
+def test_cover_factor_spares_weights():
+    with QuantizerConfigScope(place="weight", overflow_mode="WRAP"):
+        model = keras.Sequential([keras.Input((3,)), QDense(2)])
+    trace_minmax(model, X)
+    kernel = model.layers[0].kq.frozen((3, 2))
+    trace_minmax(model, X, cover_factor=8.0)
+    assert all(map(np.array_equal, kernel, model.layers[0].kq.frozen((3, 2))))
+
+
+def test_collapse_warning():
+    lane = Quantizer(QuantizerConfig("kif"), name="lane")
+    first, second = QDense(2, name="first"), QDense(2, name="second", enable_oq=True)
+    model = keras.Sequential([keras.Input((3,)), lane, first, second])
+    trace_minmax(model, X)  # biases of zero are no collapse
+    first.kernel.assign(np.full((3, 2), 2.0**-9))
+    with pytest.warns(CollapseWarning) as seen:
+        trace_minmax(model, X)
+    assert str(seen[0].message) == (
+        "quantized to nothing but zeros: 'first' (all weights), 'second' (all inputs), "
+        "'second' (all outputs).\n"
+        "  These layers no longer see their data. Start from more fraction bits (f0, b0), lower "
+        "beta0, or check that the data are not zero."
+    )
+    assert seen[0].filename == __file__
+    with pytest.warns(CollapseWarning, match=r"'lane' \(all values\), 'first' \(all inputs\)"):
+        trace_minmax(model, 0 * X)
+
+
 def test_verbose_prints_layers(model, capsys):
     trace_minmax(model, X, verbose=1)
     out = capsys.readouterr().out
@@ -64,6 +133,7 @@ def test_errors(model):
     assert message([X, X[:3]]) == (
         "the inputs have different numbers of samples.\n  Received: 50, 3."
     )
+    assert message(X, cover_factor=0) == "cover_factor must be positive.\n  Received: 0."
     assert message(X, batch_size=0) == "batch_size must be positive.\n  Received: 0."
     bad = X.copy()
     bad[7, 1] = np.nan
