@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -117,7 +117,7 @@ def scaling_once(layers: int) -> dict[str, float]:
         progress=lambda name: marks.append((name, perf_counter())),
     )
     marks.append(("", perf_counter()))
-    for (name, start), (_, end) in zip(marks, marks[1:], strict=False):
+    for (name, start), (_, end) in itertools.pairwise(marks):
         seconds[name] = end - start
     clock = perf_counter()
     verify(design.graph)
@@ -134,7 +134,9 @@ def scaling_once(layers: int) -> dict[str, float]:
 
 
 def peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Peak resident memory of this process; getrusage would count the parent's before exec."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if "VmHWM" in line)) / 1024
 
 
 def in_a_process(what: str, *arguments: object) -> dict[str, float]:
@@ -168,6 +170,7 @@ def main() -> None:
         for step in steps
     ]
     total = [f"{sum(run[s] for s in steps) / run['nodes'] * 1e6:.0f}" for run in scaling.values()]
+    memory = ["peak memory, MiB", *(f"{run['memory']:.0f}" for run in scaling.values())]
     replace(
         "foundation",
         f"Machine: {machine()}.\n\n"
@@ -175,12 +178,11 @@ def main() -> None:
         f"seconds; {runs[0]['vectors']:.0f} vectors simulated; peak memory "
         f"{max(run['memory'] for run in runs):.0f} MiB:\n\n"
         + markdown(["step", "min", "median", "max"], rows)
-        + "\n\nCost of each station on chains of random dense 32×32 layers, one run each, µs per "
+        + "\n\nCost of each station on chains of random dense 32x32 layers, one run each, µs per "
         "node of the optimised graph:\n\n"
         + markdown(
             ["station", *(f"{run['nodes']:.0f} nodes" for run in scaling.values())],
-            [*cost, ["**all**", *total]]
-            + [["peak memory, MiB", *(f"{run['memory']:.0f}" for run in scaling.values())]],
+            [*cost, ["**all**", *total], memory],
         ),
     )
 

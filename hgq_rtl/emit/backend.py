@@ -83,7 +83,7 @@ def emit(
         if node.op not in chosen.ops:
             raise EmitError(
                 f"backend '{backend}' has no rule for op '{node.op.name}'",
-                where=graph.origin(node),
+                where=graph.where(node),
                 hint="Expand the op into smaller ones before scheduling",
             )
     verify(graph, SCHEDULED)

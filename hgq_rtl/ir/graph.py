@@ -63,6 +63,11 @@ class Graph:
         """The place in the user's model that ``node`` came from; empty if unknown."""
         return self.builder.origins.get(node, "")
 
+    def where(self, node: Node) -> str:
+        """The place of ``node`` as error messages name it; empty if unknown."""
+        origin = self.origin(node)
+        return f"layer '{origin}'" if origin else ""
+
     def rebuild(self, rule: Rule) -> Graph:
         """A graph in which ``rule`` has replaced nodes, in one bottom-up walk.
 

@@ -29,7 +29,7 @@ def verify(graph: Graph, spec: frozenset[object] = LOWERED) -> None:
     _verify_ports(graph)
     declared = set(graph.inputs)
     for node in graph.nodes:
-        where = graph.origin(node)
+        where = graph.where(node)
         if node.op not in spec:
             raise IRError(f"op '{node.op.name}' may not exist at this stage", where=where)
         if node.op.arity is not None and len(node.args) != node.op.arity:
@@ -82,7 +82,7 @@ def register_depths(graph: Graph) -> dict[Node, int]:
         if len(times) > 1:
             raise IRError(
                 f"op '{node.op.name}' mixes values of clocks {sorted(times)}",
-                where=graph.origin(node),
+                where=graph.where(node),
             )
         if times:
             depth[node] = times.pop() + (node.op is REG)

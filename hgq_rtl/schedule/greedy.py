@@ -72,6 +72,6 @@ def _check_feasible(graph: Graph, model: DelayModel, period: int) -> None:
             f"more than one stage of {period} ps can hold",
             received=f"a clock of {period / 1000} ns, of which registers take "
             f"{model.register_overhead} ps",
-            where=graph.origin(node),
+            where=graph.where(node),
             hint=f"The fastest clock for this design on '{model.name}' is {fastest / 1000} ns",
         )

@@ -85,4 +85,4 @@ class Schedule:
 
 
 def _broken(graph: Graph, node: Node, what: str) -> None:
-    raise ScheduleError(f"op '{node.op.name}' {what}", where=graph.origin(node))
+    raise ScheduleError(f"op '{node.op.name}' {what}", where=graph.where(node))

@@ -277,7 +277,7 @@ def errors():
         None,
         INFO,
         (
-            "dense/neuron_0: backend 'amaranth' has no rule for op 'dot'.\n"
+            "layer 'dense/neuron_0': backend 'amaranth' has no rule for op 'dot'.\n"
             "  Expand the op into smaller ones before scheduling."
         ),
     )

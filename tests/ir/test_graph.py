@@ -8,7 +8,10 @@ from hgq_rtl.ir.node import Builder
 from hgq_rtl.ir.ops import ADD, INPUT, MAX, REG, constant
 from hgq_rtl.ir.text import from_text, to_text
 from hgq_rtl.ir.verify import NATIVE, SCHEDULED, register_depths, verify
+from hgq_rtl.passes.cmvm import cmvm
 from hgq_rtl.passes.demand import demanded_bits
+from hgq_rtl.passes.expand import expand
+from hgq_rtl.passes.narrow import narrow
 from hgq_rtl.passes.simplify import simplify
 
 DEEP = 100_000
@@ -43,7 +46,8 @@ def test_every_walk_manages_100k_nodes(make):
     assert to_text(from_text(text)) == text
     n = np.array([[3] * len(graph.inputs), [-8] * len(graph.inputs)])
     want = evaluate(graph, n)
-    assert (evaluate(simplify(graph), n) == want).all()
+    for function in (simplify, cmvm, expand, narrow):
+        assert (evaluate(function(graph), n) == want).all()
     assert graph.rebuild(lambda build, node: None).outputs == graph.outputs
 
 

@@ -248,7 +248,7 @@ ERRORS = [
      "model.build((None, ...))."),
     (dynamic, "model 'm': hardware needs fixed shapes.\n"
      "  Received: input 'x' of shape (None, None, 3).\n  Give keras.Input the full shape."),
-    (tanh_inside, "layer 'd' (QDense): the activation 'tanh' has no hardware form inside a dense "
+    (tanh_inside, "layer 'd' (QDense): the activation 'tanh' has no hardware form inside this "
      "layer.\n  Use activation=None or 'relu'."),
     (nothing_quantizes, "output 'flat' is an input of the model that nothing quantizes.\n"
      "  Put a Quantizer between the Input and the output."),

@@ -159,7 +159,7 @@ def test_too_fast_a_clock_names_the_slowest_op_and_the_fastest_clock():
     delay = REAL.delay(y)
     fastest = (delay + REAL.register_overhead) / 1000
     assert str(error.value) == (
-        f"dense_1/neuron_3: op 'mul' of 16 bits takes {delay} ps, more than one stage of 1000 ps "
+        f"layer 'dense_1/neuron_3': op 'mul' of 16 bits takes {delay} ps, more than one stage of 1000 ps "
         f"can hold.\n  Received: a clock of 1.0 ns, of which registers take "
         f"{REAL.register_overhead} ps.\n"
         f"  The fastest clock for this design on 'xcvu13p-2' is {fastest} ns."
@@ -192,13 +192,13 @@ def test_check_finds_every_kind_of_broken_schedule():
             {x: 0, a: 1, b: 0},
             2,
             False,
-            "dense: op 'add' of stage 0 reads a value of a later stage.",
+            "layer 'dense': op 'add' of stage 0 reads a value of a later stage.",
         ),
         ({x: 0, a: 0, b: 0}, 2, False, "stage 0 takes 2 ps, the clock allows 1 ps."),
-        ({x: 0, a: 0}, 2, False, "dense: op 'add' has no stage."),
+        ({x: 0, a: 0}, 2, False, "layer 'dense': op 'add' has no stage."),
         ({x: 1, a: 1, b: 2}, 3, False, "op 'input' is an input in stage 1."),
-        ({x: 0, a: 0, b: 2}, 2, False, "dense: op 'add' of stage 2 is outside stages 0 to 1."),
-        ({x: 0, a: 0, b: 1}, 2, True, "dense: op 'add' of stage 0 is outside stages 1 to 1."),
+        ({x: 0, a: 0, b: 2}, 2, False, "layer 'dense': op 'add' of stage 2 is outside stages 0 to 1."),
+        ({x: 0, a: 0, b: 1}, 2, True, "layer 'dense': op 'add' of stage 0 is outside stages 1 to 1."),
     ):
         with pytest.raises(ScheduleError) as error:
             Schedule(stage, latency, registered).check(graph, UNIT, 1)
