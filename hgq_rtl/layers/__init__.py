@@ -11,6 +11,8 @@ from hgq_rtl.layers.depthwise import (
     QSeparableConv1D,
     QSeparableConv2D,
 )
+from hgq_rtl.layers.einsum import QDot, QEinsum
+from hgq_rtl.layers.einsum_dense import QEinsumDense
 from hgq_rtl.layers.layer import QLayer
 from hgq_rtl.layers.merge import (
     QAdd,
@@ -67,6 +69,9 @@ __all__ = [
     "QDense",
     "QDepthwiseConv1D",
     "QDepthwiseConv2D",
+    "QDot",
+    "QEinsum",
+    "QEinsumDense",
     "QGlobalAveragePooling1D",
     "QGlobalAveragePooling2D",
     "QGlobalAveragePooling3D",

@@ -166,6 +166,17 @@ class QLayer(keras.layers.Layer):
         shape = (1, *(n or 1 for n in self.input_shape_built[1:]))
         return ops.broadcast_to(self.iq.bits(shape), shape)
 
+    # -- saving ------------------------------------------------------------------------------------
+
+    def __dir__(self) -> list[str]:
+        # Keras saves and loads what dir() lists, and evaluates every property on the way: here
+        # that would quantize all weights, which takes longer than all the rest.
+        return [
+            name
+            for name in super().__dir__()
+            if not isinstance(getattr(type(self), name, None), property)
+        ]
+
     # -- lowering ----------------------------------------------------------------------------------
 
     def lower(self, x: FixedArray) -> FixedArray:

@@ -127,8 +127,10 @@ class _QMerge(QMultiInput):
         for sizes in zip(*padded, strict=True):
             known = {n for n in sizes if n != 1}
             if len(known - {None}) > 1:
-                raise ConfigError("the shapes of the inputs do not broadcast",
-                                  received=", ".join(map(str, map(tuple, input_shape))))  # fmt: skip
+                raise ConfigError(
+                    "the shapes of the inputs do not broadcast",
+                    received=", ".join(str(tuple(shape)) for shape in input_shape),
+                )
             out.append(None if None in known else max(known, default=1))
         return tuple(out)
 

@@ -31,8 +31,10 @@ class _QReduction(QLayer):
     def positive_axes(self, rank: int) -> tuple[int, ...]:
         """The axes, counted from the front; ConfigError for the batch axis and unknown ones."""
         if any(not -rank < a < rank or a == 0 for a in self.axes):
-            raise ConfigError("axes must be axes of the input other than the batch axis",
-                              received=f"axes {self.axes} of an input with {rank} axes")  # fmt: skip
+            raise ConfigError(
+                "axes must be axes of the input other than the batch axis",
+                received=f"axes {self.axes} of an input with {rank} axes",
+            )
         return tuple(sorted({a % rank for a in self.axes}))
 
     def factor(self, shape: Sequence[int]) -> float:

@@ -127,12 +127,12 @@ class QWeighted(QLayer):
     @property
     def qkernel(self) -> Any:
         """The quantized kernel."""
-        return self.kq(self.kernel)
+        return self.kq.evaluate(self.kernel)
 
     @property
     def qbias(self) -> Any:
         """The quantized bias, or None."""
-        return self.bq(self.bias) if self.use_bias else None
+        return self.bq.evaluate(self.bias) if self.use_bias else None
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Compute the layer in floats."""
