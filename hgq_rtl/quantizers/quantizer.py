@@ -94,6 +94,17 @@ class Quantizer(keras.layers.Layer):
                 records.live.append((self, ops.any(y != 0)))
         return y if affine is None else y * affine[0] + affine[1]
 
+    def evaluate(self, x: Any) -> Any:
+        """Quantize ``x`` at inference, compiled as one step where the backend can.
+
+        Op by op, JAX compiles each of some thirty operations for every new shape.
+        """
+        if keras.backend.backend() != "jax":
+            return self(x)
+        import jax
+
+        return jax.jit(self)(ops.convert_to_tensor(x))
+
     def lower(self, x: FixedArray) -> FixedArray:
         """Quantize symbolically. Raises LoweringError where hardware and training could differ."""
         for name in ("scaler", "affine"):
