@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from hgq_rtl.layers.batchnorm import (
+    QBatchNormalization,
+    QBatchNormDense,
+    QEinsumDenseBatchNorm,
+    QEinsumDenseBatchnorm,
+)
 from hgq_rtl.layers.config import LayerConfigScope
 from hgq_rtl.layers.conv import QConv1D, QConv2D, QConv3D
 from hgq_rtl.layers.dense import QDense
@@ -63,6 +69,8 @@ __all__ = [
     "QAvgPool1D",
     "QAvgPool2D",
     "QAvgPool3D",
+    "QBatchNormDense",
+    "QBatchNormalization",
     "QConv1D",
     "QConv2D",
     "QConv3D",
@@ -72,6 +80,8 @@ __all__ = [
     "QDot",
     "QEinsum",
     "QEinsumDense",
+    "QEinsumDenseBatchNorm",
+    "QEinsumDenseBatchnorm",
     "QGlobalAveragePooling1D",
     "QGlobalAveragePooling2D",
     "QGlobalAveragePooling3D",

@@ -106,10 +106,23 @@ class QWeighted(QLayer):
     def add_weights(self, kernel: tuple[int, ...], bias: tuple[int, ...]) -> None:
         """Create kernel and bias of these shapes, with their quantizers."""
         self.kernel = self.weight("kernel", kernel)
-        self.kq.build(kernel)
         if self.use_bias:
             self.bias = self.weight("bias", bias)
+        self.build_weight_quantizers(kernel, bias)
+
+    def build_weight_quantizers(self, kernel: tuple[int, ...], bias: tuple[int, ...]) -> None:
+        """Build the quantizers for what ``folded`` returns."""
+        self.kernel_shape, self.bias_shape = kernel, bias
+        self.kq.build(kernel)
+        if self.use_bias:
             self.bq.build(bias)
+
+    def folded(self, x: Any, training: bool) -> tuple[Any, Any]:
+        """Kernel and bias before quantization, for the quantized input ``x``.
+
+        Outside of training they depend on no input, and ``x`` may be None.
+        """
+        return self.kernel, self.bias if self.use_bias else None
 
     def weight(self, name: str, shape: tuple[int, ...]) -> Any:
         """Create a trainable weight with the initializer, regularizer and constraint of its name.
@@ -127,20 +140,22 @@ class QWeighted(QLayer):
     @property
     def qkernel(self) -> Any:
         """The quantized kernel."""
-        return self.kq.evaluate(self.kernel)
+        return self.kq(self.folded(None, False)[0])
 
     @property
     def qbias(self) -> Any:
         """The quantized bias, or None."""
-        return self.bq.evaluate(self.bias) if self.use_bias else None
+        return self.bq(self.folded(None, False)[1]) if self.use_bias else None
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Compute the layer in floats."""
-        x, kernel = self.iq(x, training=training), self.kq(self.kernel, training=training)
+        x = self.iq(x, training=training)
+        kernel, bias = self.folded(x, training)
+        kernel = self.kq(kernel, training=training)
         with exact_products():
             y = self.product(x, kernel)
         if self.use_bias:
-            y = y + self.spread(self.bq(self.bias, training=training))
+            y = y + self.spread(self.bq(bias, training=training))
         return self.finish(self.activation(y), training)
 
     def lower(self, x: FixedArray) -> FixedArray:
@@ -166,12 +181,12 @@ class QWeighted(QLayer):
 
     def compute_ebops(self) -> Any:
         """Bits of all products and of all additions of a bias, times the parallel share."""
-        kernel = tuple(self.kernel.shape)
+        kernel = self.kernel_shape
         ebops = self.product_bits(
             self.quantized_input_bits(), ops.broadcast_to(self.kq.bits(kernel), kernel)
         )
         if self.use_bias:
-            bias = tuple(self.bias.shape)
+            bias = self.bias_shape
             out = self.compute_output_shape(self.input_shape_built)
             times = math.prod(n or 1 for n in out[1:]) // math.prod(bias)
             ebops = ebops + times * ops.sum(ops.broadcast_to(self.bq.bits(bias), bias))

@@ -129,6 +129,7 @@ class LayerBattery:
             assert y.shape[1:] == model.output.shape[1:], case
             assert np.array_equal(y, self.expected(layer, x)), case
 
+    @pytest.mark.filterwarnings("ignore:quantized to nothing but zeros")  # as intended here
     def test_hardware_equals_keras(self):
         """Integer equality on random data, with zero and negative widths among the others."""
         for n, case in enumerate(self.cases):
