@@ -15,20 +15,24 @@ from hgq_rtl.ir.verify import LOWERED, NATIVE, verify
 from hgq_rtl.passes.cmvm import cmvm
 from hgq_rtl.passes.expand import expand
 from hgq_rtl.passes.narrow import narrow
+from hgq_rtl.passes.round_first import round_first
 from hgq_rtl.passes.simplify import simplify
 
 Pass = Callable[[Graph], Graph]
 
 DEFAULT: tuple[tuple[str, Pass], ...] = (
     ("simplify", simplify),
+    # Rounding constants join the biases while these are still attributes of the neurons.
+    ("round-first", round_first),
+    ("simplify-2", simplify),
     # Matrices are solved while the neurons are still whole linear forms.
     ("cmvm", cmvm),
     # Rounding becomes adders before widths are cut, so that these are cut too.
     ("expand", expand),
-    ("simplify-2", simplify),
+    ("simplify-3", simplify),
     ("narrow", narrow),
     # Narrowing leaves casts of casts.
-    ("simplify-3", simplify),
+    ("simplify-4", simplify),
 )
 """Every pass in order. The last graph holds native ops only."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
-from hgq_rtl.ir.node import Builder, Node, Op
+from hgq_rtl.ir.node import Attrs, Builder, Node, Op
 from hgq_rtl.ir.ops import (
     ADD,
     AND,
@@ -109,9 +109,10 @@ def _add(build: Builder, node: Node) -> Node | None:
         return _shift_by(build, inner, bits)
     if b.op is CONST and a.op is ADD and a.args[1].op is CONST:
         return _merge_constants(build, a, b, sub)
-    if b.op is CONST and a.op is DOT and a.attrs[2] == 0:
+    if b.op is CONST and a.op is DOT:
         n, exp = b.attrs
-        return build.make(DOT, a.args, (*a.attrs[:2], -n if sub else n, exp))
+        with build.at(build.origins.get(a, "")):
+            return _with_bias(build, a.args, a.attrs, Fixed(-n, -n, exp) if sub else b.type)
     return None if sub else _ordered(build, node)
 
 
@@ -143,6 +144,15 @@ def _merge_constants(build: Builder, a: Node, b: Node, sub: bool) -> Node:
     return _new(build, ADD, a.args[0], constant(build, n, exp), sub=False)
 
 
+def _with_bias(build: Builder, args: tuple[Node, ...], attrs: Attrs, more: Fixed) -> Node:
+    """A dot with the number ``more`` added to its constant."""
+    weights, exp, bias, bias_exp = attrs
+    low = min(bias_exp, more.exp) if bias else more.exp
+    n = more.at(low).lo + (bias << (bias_exp - low) if bias else 0)
+    merged = constant(build, n, low)
+    return build.make(DOT, args, (weights, exp, *merged.attrs))
+
+
 def _shift(build: Builder, node: Node) -> Node | None:
     (x,), (bits,) = node.args, node.attrs
     if bits == 0:
@@ -156,16 +166,15 @@ def _dot(build: Builder, node: Node) -> Node | None:
     fixed = [(a, w) for a, w in zip(node.args, weights, strict=True) if a.op is CONST]
     if not fixed:
         return None
-    total = Fixed(bias, bias, bias_exp)
+    total = Fixed(0, 0, 0)
     for a, w in fixed:
         term = Fixed(a.attrs[0] * w, a.attrs[0] * w, a.attrs[1] + exp)
         low = min(term.exp, total.exp)
         n = term.at(low).lo + total.at(low).lo
         total = Fixed(n, n, low)
     kept = [(a, w) for a, w in zip(node.args, weights, strict=True) if a.op is not CONST]
-    args, new_weights = zip(*kept, strict=True)
-    merged = constant(build, total.lo, total.exp)
-    return build.make(DOT, tuple(args), (tuple(new_weights), exp, *merged.attrs))
+    args, rest = zip(*kept, strict=True)
+    return _with_bias(build, tuple(args), (tuple(rest), exp, bias, bias_exp), total)
 
 
 def _cast(build: Builder, node: Node) -> Node | None:

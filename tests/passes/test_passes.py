@@ -11,7 +11,7 @@ from hgq_rtl.errors import PassError
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder
-from hgq_rtl.ir.ops import ADD, CAST, DOT, INPUT, MAX, SHIFT, cast, constant
+from hgq_rtl.ir.ops import ADD, CAST, DOT, INPUT, MAX, ROUND, SHIFT, cast, constant
 from hgq_rtl.ir.text import to_text
 from hgq_rtl.ir.verify import NATIVE, verify
 from hgq_rtl.passes.cmvm import cmvm
@@ -20,10 +20,17 @@ from hgq_rtl.passes.cmvm.program import AdderProgram, Term
 from hgq_rtl.passes.expand import expand
 from hgq_rtl.passes.narrow import narrow
 from hgq_rtl.passes.pipeline import DEFAULT, bisect, run
+from hgq_rtl.passes.round_first import round_first
 from hgq_rtl.passes.simplify import simplify
 from tests.battery.equivalence import assert_equivalent, graphs
 
-PASSES = {"simplify": simplify, "cmvm": cmvm, "expand": expand, "narrow": narrow}
+PASSES = {
+    "simplify": simplify,
+    "round_first": round_first,
+    "cmvm": cmvm,
+    "expand": expand,
+    "narrow": narrow,
+}
 
 
 @pytest.mark.parametrize("name", PASSES)
@@ -136,6 +143,31 @@ def test_narrow_keeps_the_sign_that_relu_needs():
     assert max(n.type.width for n in result.nodes if n.op is ADD) == 13
 
 
+@pytest.mark.parametrize("mode", ["RND", "RND_MIN_INF", "RND_CONV", "TRN_ZERO"])
+def test_rounding_constants_join_the_bias(mode):
+    build = Builder()
+    ins = inputs(build, *[Fixed(-8, 7, -3)] * 3)
+    dot = build.make(DOT, tuple(ins), ((3, -5, 11), 0, 3, -3))
+    relu = build(MAX, dot, constant(build, 0, 0))
+    graph = single(build, ins, build(ROUND, relu, exp=0, rounding=mode))
+    result = simplify(round_first(graph))
+    assert_equivalent(graph, result)
+    moved = mode in ("RND", "RND_MIN_INF")
+    assert result.outputs[0].op is (MAX if moved else ROUND)
+    (after,) = [n for n in result.nodes if n.op is DOT]
+    assert after.attrs[2:] == (((7, -3) if mode == "RND" else (3, -2)) if moved else (3, -3))
+
+
+def test_rounding_stays_where_others_read_the_unrounded_value():
+    build = Builder()
+    ins = inputs(build, *[Fixed(-8, 7, -3)] * 3)
+    dot = build.make(DOT, tuple(ins), ((3, -5, 11), 0, 3, -3))
+    relu = build(MAX, dot, constant(build, 0, 0))
+    rounded = build(ROUND, relu, exp=0, rounding="RND")
+    graph = Graph(build, tuple(ins), (rounded, relu), ("y", "z"))
+    assert round_first(graph).outputs == graph.outputs
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_solved_matrices_are_their_matrices(seed):
     rng = np.random.default_rng(seed)
@@ -230,8 +262,8 @@ def test_driver_verifies_between_passes():
 @pytest.mark.parametrize(
     ("skip", "message"),
     [
-        (["fold"], "unknown pass.\n  Received: 'fold'.\n  Passes: simplify, cmvm, expand, "
-         "simplify-2, narrow, simplify-3."),
+        (["fold"], "unknown pass.\n  Received: 'fold'.\n  Passes: simplify, round-first, "
+         "simplify-2, cmvm, expand, simplify-3, narrow, simplify-4."),
         (["expand"], "pass 'expand' cannot be skipped.\n  No backend emits what it would leave."),
     ],
 )  # fmt: skip
