@@ -4,5 +4,12 @@ from __future__ import annotations
 
 from hgq_rtl.layers.config import LayerConfigScope
 from hgq_rtl.quantizers.config import QuantizerConfig, QuantizerConfigScope
+from hgq_rtl.quantizers.presets import HardSigmoidConfig, HardTanhConfig
 
-__all__ = ["LayerConfigScope", "QuantizerConfig", "QuantizerConfigScope"]
+__all__ = [
+    "HardSigmoidConfig",
+    "HardTanhConfig",
+    "LayerConfigScope",
+    "QuantizerConfig",
+    "QuantizerConfigScope",
+]

@@ -13,11 +13,9 @@ from typing import Any
 import keras
 
 from hgq_rtl.errors import ConfigError
-from hgq_rtl.fixed import OVERFLOWS, ROUNDINGS
+from hgq_rtl.quantizers.checks import AXES, check_params, choice, complete_widths
 from hgq_rtl.quantizers.defaults import DEFAULT_Q_TYPE, PLACES, Q_TYPES, factory_defaults
 from hgq_rtl.quantizers.mapper import AxisMapper
-
-_AXES = ("homogeneous_axis", "heterogeneous_axis")
 
 
 @dataclass(frozen=True)
@@ -40,27 +38,32 @@ def _settings() -> tuple[_Setting, ...]:
     return (*_permanent, *_scopes.get())
 
 
-def _choice(name: str, value: Any, known: Iterable[str]) -> str:
-    if value not in known:
-        raise ConfigError(f"unknown {name}", received=repr(value),
-                          hint=f"Known: {', '.join(known)}")  # fmt: skip
-    return str(value)
-
-
 def _overlay(params: dict[str, Any], changes: Mapping[str, Any]) -> None:
-    """Apply ``changes`` in place; an axis argument that is given clears the other one."""
-    given = [name for name in _AXES if changes.get(name) is not None]
+    """Apply ``changes`` in place.
+
+    An axis argument that is given clears the other one and an outer ``bw_mapper``, as it would
+    else have no effect.
+    """
+    given = [name for name in AXES if changes.get(name) is not None]
     if len(given) == 2:
         raise ConfigError(
             "homogeneous_axis and heterogeneous_axis exclude each other",
-            received=", ".join(f"{name}={changes[name]}" for name in _AXES),
+            received=", ".join(f"{name}={changes[name]}" for name in AXES),
             hint="Set one of them to None",
         )
+    if given and changes.get("bw_mapper") is not None:
+        raise ConfigError(
+            f"bw_mapper and {given[0]} exclude each other",
+            received=f"bw_mapper={changes['bw_mapper']!r}, {given[0]}={changes[given[0]]}",
+            hint="A bw_mapper alone says which elements share widths",
+        )
     for key, value in changes.items():
-        if not (key in _AXES and value is None):  # None says "use the other one"
+        if not (key in AXES and value is None):  # None says "use the other one"
             params[key] = copy.deepcopy(value)
     if given:
-        params[_AXES[1 - _AXES.index(given[0])]] = None
+        if "bw_mapper" not in changes:
+            params["bw_mapper"] = None
+        params[AXES[1 - AXES.index(given[0])]] = None
 
 
 @keras.saving.register_keras_serializable(package="hgq_rtl")
@@ -68,19 +71,24 @@ class QuantizerConfig(Mapping[str, Any]):
     """The complete, immutable configuration of one quantizer.
 
     Starts from the defaults of (``q_type``, ``place``) in the current scope and applies
-    ``params``. ``q_type``: kbi, kif, dummy, or default (the place's default type). ``place``:
-    weight, bias, table or datalane. Reads as a mapping of all parameters; ``replace`` makes a
-    changed copy. Parameters of the fixed-point types:
+    ``params``. ``q_type``: kbi, kif, float, dummy, or default (the place's default type).
+    ``place``: weight, bias, table or datalane. Reads as a mapping of all parameters; ``replace``
+    makes a changed copy. Parameters of the fixed-point types kbi and kif:
 
     ``k0 i0 b0 f0``       initial widths: numbers or Keras initializers
     ``ic bc fc``          their constraints; ``ir br fr``: their regularizers
-    ``round_mode``        TRN RND RND_CONV TRN_ZERO RND_ZERO RND_MIN_INF RND_INF
+    ``round_mode``        TRN RND RND_CONV TRN_ZERO RND_ZERO RND_MIN_INF RND_INF; S_RND, S_RND_CONV:
+                          stochastic in training, else RND, RND_CONV
     ``overflow_mode``     WRAP SAT SAT_SYM
     ``i_decay_speed``     WRAP only: bits by which ``i`` decays per training step
     ``homogeneous_axis, heterogeneous_axis, bw_mapper``  which elements share widths
     ``is_weight``         WRAP only: derive ``i`` from the (weight) values themselves
     ``trainable``         whether widths are trained, tracked and traced
     ``scaler, affine, qnoise_factor``  see ``Quantizer``
+
+    and of the minifloat type float: ``m0 e0 e00`` initial mantissa bits, exponent bits and
+    exponent offset, ``mc ec e0c`` and ``mr er e0r`` their constraints and regularizers, the axes,
+    ``bw_mapper``, ``trainable``, ``scaler``, ``affine`` and ``qnoise_factor``.
 
     Raises ConfigError for unknown types, places and parameters, and for impossible values.
 
@@ -90,8 +98,8 @@ class QuantizerConfig(Mapping[str, Any]):
     """
 
     def __init__(self, q_type: str = "default", place: str = "datalane", **params: Any) -> None:
-        self.place = _choice("place", place, PLACES)
-        self.q_type = _choice("quantizer type", q_type, ("default", *Q_TYPES))
+        self.place = choice("place", place, PLACES)
+        self.q_type = choice("quantizer type", q_type, ("default", *Q_TYPES))
         settings = _settings()
         if q_type == "default":
             self.q_type = DEFAULT_Q_TYPE[place]
@@ -107,7 +115,7 @@ class QuantizerConfig(Mapping[str, Any]):
             raise ConfigError(f"a {self.q_type} quantizer has no parameter {unknown[0]!r}",
                               hint=f"Known: {', '.join(sorted(self._params))}")  # fmt: skip
         _overlay(self._params, params)
-        _check(self._params)
+        check_params(self._params)
 
     def __getitem__(self, key: str) -> Any:
         return self._params[key]
@@ -136,14 +144,14 @@ class QuantizerConfig(Mapping[str, Any]):
             raise ConfigError(f"a {self.q_type} quantizer has no parameter {unknown[0]!r}",
                               hint=f"Known: {', '.join(sorted(merged))}")  # fmt: skip
         _overlay(merged, params)
-        _check(merged)
+        check_params(merged)
         return self._restore(self.q_type, self.place, merged)
 
     def mapper(self) -> Any:
         """Return the object that shares widths between elements."""
         if self["bw_mapper"] is not None:
             return self["bw_mapper"]
-        return AxisMapper(**{name: self[name] for name in _AXES})
+        return AxisMapper(**{name: self[name] for name in AXES})
 
     def get_config(self) -> dict[str, Any]:
         """Return every parameter, so that loading does not depend on the scope."""
@@ -153,57 +161,28 @@ class QuantizerConfig(Mapping[str, Any]):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> QuantizerConfig:
         """Inverse of ``get_config``."""
-        q_type = _choice("quantizer type", config["q_type"], Q_TYPES)
-        place = _choice("place", config["place"], PLACES)
+        q_type = choice("quantizer type", config["q_type"], Q_TYPES)
+        place = choice("place", config["place"], PLACES)
         params = factory_defaults(q_type, place)
         for k, v in config["params"].items():
             if k not in params:
                 raise ConfigError(f"a saved {q_type} quantizer has the unknown parameter {k!r}")
             value = keras.saving.deserialize_keras_object(v)
-            params[k] = tuple(value) if k in (*_AXES, "affine") and value is not None else value
-        _check(params)
+            params[k] = tuple(value) if k in (*AXES, "affine") and value is not None else value
+        check_params(params)
         return cls._restore(q_type, place, params)
 
     @classmethod
     def _restore(cls, q_type: str, place: str, params: dict[str, Any]) -> QuantizerConfig:
-        self = cls.__new__(cls)
+        self = QuantizerConfig.__new__(QuantizerConfig)  # a preset loads as what it stands for
         self.q_type, self.place, self._params = q_type, place, params
         return self
-
-
-def _check(params: dict[str, Any]) -> None:
-    """Normalize mode names and raise ConfigError for impossible values."""
-    if params["scaler"] is not None and not params["scaler"] != 0:
-        raise ConfigError("scaler must not be zero", received=repr(params["scaler"]))
-    q = params["qnoise_factor"]
-    if q is not None and not 0 <= q <= 1:
-        raise ConfigError("qnoise_factor must lie in [0, 1]", received=repr(q))
-    if "k0" not in params:
-        return
-    for name, known in (("round_mode", ROUNDINGS), ("overflow_mode", OVERFLOWS)):
-        params[name] = _choice(name, str(params[name]).upper(), known)
-    k0, i0 = params["k0"], params["i0"]
-    if isinstance(k0, int | float):
-        if k0 not in (0, 1):
-            raise ConfigError("k0, the number of sign bits, must be 0 or 1", received=repr(k0))
-        params["k0"] = int(k0)
-    if isinstance(params.get("b0"), int | float) and params["b0"] < 0:
-        raise ConfigError("b0 must not be negative", received=repr(params["b0"]))
-    f0 = params.get("f0")
-    if isinstance(i0, int | float) and isinstance(f0, int | float) and i0 + f0 < 0:
-        raise ConfigError("i0 + f0 must not be negative", received=f"i0={i0}, f0={f0}")
-    if not params["i_decay_speed"] >= 0:
-        raise ConfigError("i_decay_speed must not be negative",
-                          received=repr(params["i_decay_speed"]))  # fmt: skip
-    if params["bw_mapper"] is None and all(params[name] is None for name in _AXES):
-        raise ConfigError("one of homogeneous_axis and heterogeneous_axis must be given",
-                          received="None for both")  # fmt: skip
 
 
 class QuantizerConfigScope:
     """Set quantizer defaults for the configs and layers made inside a ``with`` block.
 
-    ``q_type``: kbi, kif, dummy, all, or several; ``place``: a place, all, or several: where
+    ``q_type``: kbi, kif, float, dummy, all, or several; ``place``: a place, all, or several: where
     ``params`` apply. ``default_q_type``: the type that 'default' means in these places (it does
     not narrow where ``params`` apply). Of ``i0``, ``b0``, ``f0`` two determine the third, so that
     one scope serves kbi and kif. Nested scopes: the innermost wins, key by key.
@@ -222,7 +201,7 @@ class QuantizerConfigScope:
         q_types = _several("quantizer type", q_type, Q_TYPES)
         places = _several("place", place, PLACES)
         if default_q_type is not None:
-            _choice("quantizer type", default_q_type, Q_TYPES)
+            choice("quantizer type", default_q_type, Q_TYPES)
         known = {t: set(factory_defaults(t, "weight")) for t in q_types}
         for key in params:
             if not any(key in keys for keys in known.values()):
@@ -231,13 +210,12 @@ class QuantizerConfigScope:
                     received=f"q_type={q_type!r}, place={place!r}",
                     hint=f"Known: {', '.join(sorted(set().union(*known.values())))}",
                 )
-        params = _complete_widths(dict(params))
+        params = complete_widths(dict(params))
         for t in q_types:  # values are checked here, where the user wrote them
             for p in places:
                 trial = factory_defaults(t, p)
                 _overlay(trial, {k: v for k, v in params.items() if k in trial})
-                if not {"i0", "f0", "b0"} & set(params):
-                    _check(trial)
+                check_params(trial, widths=False)
         self._setting = _Setting(q_types, places, default_q_type, copy.deepcopy(params))
 
     def __enter__(self) -> QuantizerConfigScope:
@@ -250,7 +228,11 @@ class QuantizerConfigScope:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _scopes.set(_scopes.get()[:-1])
+        # The last entry of this scope, not just the last: exits out of order restore exactly too.
+        active = list(_scopes.get())
+        last = max(n for n, setting in enumerate(active) if setting is self._setting)
+        del active[last]
+        _scopes.set(tuple(active))
 
     def override(self) -> None:
         """Make the defaults permanent for the whole process, under all scopes."""
@@ -266,19 +248,4 @@ def _several(name: str, value: str | Iterable[str], known: tuple[str, ...]) -> t
                           hint=f"Known: all, {', '.join(known)}")  # fmt: skip
     single = isinstance(value, str) or not isinstance(value, Iterable)
     items: tuple[Any, ...] = (value,) if single else tuple(value)
-    return tuple(_choice(name, item, ("all", *known)) for item in items)
-
-
-def _complete_widths(params: dict[str, Any]) -> dict[str, Any]:
-    """Derive the third of i0, f0 and b0 = i0 + f0 from two numbers."""
-    i0, f0, b0 = (params.get(name) for name in ("i0", "f0", "b0"))
-    numbers = [isinstance(v, int | float) for v in (i0, f0, b0)]
-    if all(numbers) and b0 != i0 + f0:
-        raise ConfigError("b0 must be i0 + f0", received=f"i0={i0}, f0={f0}, b0={b0}")
-    if numbers == [True, True, False] and b0 is None:
-        params["b0"] = i0 + f0
-    elif numbers == [True, False, True] and f0 is None:
-        params["f0"] = b0 - i0
-    elif numbers == [False, True, True] and i0 is None:
-        params["i0"] = b0 - f0
-    return params
+    return tuple(choice(name, item, ("all", *known)) for item in items)

@@ -1,7 +1,8 @@
 """The default configuration of every quantizer type in every place.
 
 Places: ``weight`` (kernels), ``bias``, ``table`` (outputs of function tables), ``datalane``
-(activations). Types: ``kbi`` and ``kif`` fixed point, ``dummy`` (no quantization).
+(activations). Types: ``kbi`` and ``kif`` fixed point, ``float`` minifloat, ``dummy`` (no
+quantization).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from hgq_rtl.quantizers.constraints import MinMax, MonoL1
 
 PLACES = ("weight", "bias", "table", "datalane")
-Q_TYPES = ("kbi", "kif", "dummy")
+Q_TYPES = ("kbi", "kif", "float", "dummy")
 DEFAULT_Q_TYPE = {"weight": "kbi", "bias": "kbi", "table": "kbi", "datalane": "kif"}
 
 WRAPPER: dict[str, Any] = {"scaler": None, "affine": None, "qnoise_factor": None}
@@ -43,7 +44,28 @@ _TYPE: dict[str, dict[str, Any]] = {
         "ir": MonoL1(1e-8),
         "fr": MonoL1(1e-8),
     },
+    "float": {
+        "m0": 2,
+        "e0": 4,
+        "e00": 0,
+        "mc": MinMax(-1, 8),
+        "ec": MinMax(0, 4),
+        "e0c": MinMax(-16, 16),
+        "mr": MonoL1(1e-8),
+        "er": MonoL1(1e-8),
+        "e0r": None,
+        "trainable": True,
+        "bw_mapper": None,
+        **WRAPPER,
+    },
     "dummy": dict(WRAPPER),
+}
+_FLOAT_AXES: dict[str, dict[str, Any]] = {
+    place: {
+        "homogeneous_axis": () if place in ("weight", "bias") else None,
+        "heterogeneous_axis": None if place in ("weight", "bias") else (),
+    }
+    for place in PLACES
 }
 _PLACE: dict[str, dict[str, Any]] = {
     "weight": {
@@ -82,6 +104,8 @@ def factory_defaults(q_type: str, place: str) -> dict[str, Any]:
     """A fresh copy of the defaults, before any scope."""
     if q_type == "dummy":
         return dict(_TYPE["dummy"])
+    if q_type == "float":
+        return {**_TYPE["float"], **_FLOAT_AXES[place]}
     params = {**_TYPE[q_type], **_PLACE[place]}
     if q_type == "kbi" and place in ("weight", "table"):
         params["bc"] = MinMax(0, 23)

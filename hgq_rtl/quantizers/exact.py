@@ -84,6 +84,16 @@ def round_to(x: Any, f: Any, rounding: str, dtype: str) -> Any:
     return ROUND[rounding](x * pow2(f, dtype)) * pow2(-f, dtype)
 
 
+def round_randomly(x: Any, f: Any, noise: Any, dtype: str) -> Any:
+    """Round ``x`` to the grid 2^-f, up where ``noise``, uniform in [0, 1), is below the fraction.
+
+    Comparing, not adding the noise: u + noise would round, and move values that are on the grid.
+    """
+    u = x * pow2(f, dtype)
+    floor = _floor(u)
+    return (floor + ops.cast(noise < u - floor, dtype)) * pow2(-f, dtype)
+
+
 def wrap(y: Any, k: Any, i: Any, dtype: str) -> Any:
     """Wrap grid values ``y`` into [-k·2^i, 2^i): two's complement for k=1, modulo 2^i for k=0."""
     t = y * pow2(-(i + k), dtype)

@@ -23,6 +23,9 @@ recording  set afterwards, from ``settle``             likewise       rounded
 inference  unchanged                                   unchanged      rounded, then wrapped
 =========  ==========================================  =============  =========================
 
+Stochastic rounding (S_RND, S_RND_CONV) rounds x up with the probability of its fraction, so that
+its mean is x; in training only. Values on the grid stay there.
+
 Weights in WRAP mode (``is_weight``) are known completely: ``i`` is derived from them on every
 call, and they never wrap.
 """
@@ -42,12 +45,14 @@ from hgq_rtl.quantizers.exact import (
     check_dtype,
     floor_log2,
     pow2,
+    round_randomly,
     round_to,
     to_numpy,
     wrap,
 )
 from hgq_rtl.quantizers.gradients import LN2, attach, carrier
 from hgq_rtl.quantizers.recording import active_records
+from hgq_rtl.quantizers.widths import add_width, initializer
 
 
 class FixedPoint(keras.layers.Layer):
@@ -60,7 +65,10 @@ class FixedPoint(keras.layers.Layer):
     def __init__(self, config: QuantizerConfig, **kwargs: Any) -> None:
         super().__init__(trainable=config["trainable"], **kwargs)
         self.config = config
-        self.round_mode: str = config["round_mode"]
+        mode: str = config["round_mode"]
+        self.round_mode = mode.removeprefix("S_")  # of inference, and of hardware
+        # Seeded by keras.utils.set_random_seed, and advanced by every training step.
+        self.noise = keras.random.SeedGenerator() if mode.startswith("S_") else None
         self.overflow_mode: str = config["overflow_mode"]
         self.is_weight: bool = config["is_weight"]
         self.is_wrap = self.overflow_mode == "WRAP"
@@ -76,7 +84,7 @@ class FixedPoint(keras.layers.Layer):
         self._k: Any = k0
         if self.is_wrap or not isinstance(k0, int):
             self._k = self.add_weight(
-                self.width_shape, _initializer(k0), "uint8", trainable=False, name="k"
+                self.width_shape, initializer(k0), "uint8", trainable=False, name="k"
             )
         self._i = self._width("i", trainable=not self.is_wrap)
         if self.is_wrap and not self.is_weight:
@@ -84,14 +92,9 @@ class FixedPoint(keras.layers.Layer):
 
     def _width(self, name: str, trainable: bool = True) -> Any:
         """Add one width variable, inside its constraint from the start."""
-        constraint = self.config[name + "c"]
-        return self.add_weight(
-            self.width_shape,
-            _initializer(self.config[name + "0"], constraint),
-            trainable=trainable and not self.is_fixed,
-            constraint=constraint,
-            regularizer=self.config[name + "r"],
-            name=name,
+        start, constraint, regularizer = (self.config[name + end] for end in "0cr")
+        return add_width(
+            self, name, start, constraint, regularizer, trainable and not self.is_fixed
         )
 
     # -- what the two parametrizations define ---------------------------------------------------
@@ -116,9 +119,9 @@ class FixedPoint(keras.layers.Layer):
 
     def call(self, x: Any, training: bool = False) -> Any:
         """Quantize ``x``; see the table in the module docstring."""
-        return self._wrapping(x, training) if self.is_wrap else self._saturating(x)
+        return self._wrapping(x, training) if self.is_wrap else self._saturating(x, training)
 
-    def _saturating(self, x: Any) -> Any:
+    def _saturating(self, x: Any, training: bool) -> Any:
         dtype, to = self.compute_dtype, self._to_tensor(x)
         k, i = to(self._sign()), ops.round(self._i)
         i, f = to(i), to(self.fraction(i))
@@ -126,7 +129,7 @@ class FixedPoint(keras.layers.Layer):
         reach = ops.maximum(i, -f)
         lo, hi = bounds(k, reach, f, self.overflow_mode, dtype)
         clipped = ops.clip(x, lo, hi)
-        y = round_to(clipped, f, self.round_mode, dtype)
+        y = self._rounded(clipped, f, training)
         y = ops.where(k + i + f > 0, y, 0.0)
         above, below = x > hi, x < lo
         inside = ops.logical_not(ops.logical_or(above, below))
@@ -161,7 +164,7 @@ class FixedPoint(keras.layers.Layer):
                 self.traced.assign(0)
         k, f = to(self._sign()), to(self.fraction(i))
         i = to(i)
-        y = round_to(x, f, self.round_mode, dtype)
+        y = self._rounded(x, f, training)
         if not (training or self.is_weight or records is not None):
             y = ops.where(k + i + f > 0, wrap(y, k, i, dtype), 0.0)
         if self.is_fixed:
@@ -205,7 +208,21 @@ class FixedPoint(keras.layers.Layer):
         """Whether no width is NaN or infinite."""
         return all(np.isfinite(to_numpy(v)).all() for v in self.variables)
 
+    def limits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Smallest value, largest value and step, float64, of the width shape."""
+        k, i, f = (a.astype(np.int32) for a in self.frozen())
+        live, step = k + i + f > 0, np.ldexp(1.0, -f)
+        top = np.where(live, np.ldexp(1.0, np.maximum(i, -f)) - step, 0.0)
+        extra = 0.0 if self.overflow_mode == "SAT_SYM" else step
+        return np.where(live, -k * (top + extra), 0.0), top, step
+
     # -- helpers ---------------------------------------------------------------------------------
+
+    def _rounded(self, x: Any, f: Any, training: bool) -> Any:
+        if training and self.noise is not None:
+            noise = keras.random.uniform(ops.shape(x), dtype=x.dtype, seed=self.noise)
+            return round_randomly(x, f, noise, self.compute_dtype)
+        return round_to(x, f, self.round_mode, self.compute_dtype)
 
     def _sign(self) -> Any:
         return ops.cast(self._k, self.compute_dtype)
@@ -301,18 +318,3 @@ class KBI(FixedPoint):
     def signs(self, lo: Any, i: Any) -> Any:
         """As for KIF, but zero bits have no sign."""
         return super().signs(lo, i) * ops.cast(ops.round(self._b) > 0, "uint8")
-
-
-def _initializer(start: Any, constraint: Any = None) -> Any:
-    """An initializer for a number or Keras initializer, followed by a constraint.
-
-    Numbers become NumPy arrays, since each backend fill of a new shape would be compiled.
-    """
-    if not isinstance(start, int | float):
-        keras_start = keras.initializers.get(start)
-        if constraint is None:
-            return keras_start
-        return lambda shape, dtype=None: constraint(keras_start(shape, dtype=dtype))
-    if constraint is not None:
-        start = float(to_numpy(constraint(ops.convert_to_tensor(float(start)))))
-    return lambda shape, dtype=None: np.full(shape, start, dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -12,6 +13,7 @@ from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.quantizers.config import QuantizerConfig
 from hgq_rtl.quantizers.exact import to_numpy
 from hgq_rtl.quantizers.fixed_point import KBI, KIF, FixedPoint
+from hgq_rtl.quantizers.minifloat import Minifloat
 from hgq_rtl.quantizers.recording import active_records
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from hgq_rtl.lowering.array import FixedArray
 
-_FORMATS = {"kbi": KBI, "kif": KIF}
+_FORMATS: dict[str, Any] = {"kbi": KBI, "kif": KIF, "float": Minifloat}
 _LAYER_ARGUMENTS = ("name", "dtype")
 
 
@@ -30,8 +32,13 @@ class Quantizer(keras.layers.Layer):
     Built from a QuantizerConfig, or from its arguments. Usable alone in a model, where it costs
     no EBOPs, and used by every layer for its inputs, weights and outputs.
 
-    Around the number format Q: x → a·(s·Q(x/s)) + c with ``scaler`` s and ``affine`` (a, c); in
-    training, ``qnoise_factor`` q mixes Q(x) with x as x + q·(Q(x) - x).
+    Around the number format Q, with ``scaler`` s, ``affine`` (a, c) and ``qnoise_factor`` q, each
+    of which may be None (s = 1, no affine map, q = 1):
+
+        y = s·Q(x/s),    z = x + q·(y - x) in training, else y,    output = a·z + c
+
+    so the noise x - y is mixed in the unit of x, before the affine map. A dummy quantizer applies
+    the affine map alone.
 
     ``round_mode`` and ``overflow_mode`` are those of ``hgq_rtl.fixed``, which defines the result.
 
@@ -55,14 +62,14 @@ class Quantizer(keras.layers.Layer):
         config = as_config(config, "datalane")
         super().__init__(**layer)
         self.config = config
-        self.format: FixedPoint | None = None
+        self.format: FixedPoint | Minifloat | None = None
         if config.q_type in _FORMATS:
             self.format = _FORMATS[config.q_type](config, name="format", dtype=self.dtype_policy)
 
     @property
     def round_mode(self) -> str:
-        """Rounding mode, a name of ``fixed.ROUNDINGS``."""
-        return self.config["round_mode"]
+        """Rounding mode at inference, a name of ``fixed.ROUNDINGS``: RND for S_RND."""
+        return self.config["round_mode"].removeprefix("S_")
 
     @property
     def overflow_mode(self) -> str:
@@ -107,12 +114,19 @@ class Quantizer(keras.layers.Layer):
 
     def lower(self, x: FixedArray) -> FixedArray:
         """Quantize symbolically. Raises LoweringError where hardware and training could differ."""
-        for name in ("scaler", "affine"):
-            if self.config[name] is not None:
-                raise LoweringError(f"a quantizer with {name} has no hardware form yet",
-                                    received=f"{name}={self.config[name]!r}")  # fmt: skip
-        if self.format is None:
+        if self.format is not None:
+            x = self._lower_format(x)
+        if self.config["affine"] is None:
             return x
+        scale, shift = (self._exact_constant(v) for v in self.config["affine"])
+        return x * scale + shift
+
+    def _lower_format(self, x: FixedArray) -> FixedArray:
+        if isinstance(self.format, Minifloat):
+            raise LoweringError(
+                "a minifloat quantizer (q_type 'float') has no hardware form",
+                hint="Train with q_type 'kif' or 'kbi' to build hardware",
+            )
         if not self.is_settled:
             raise LoweringError(
                 "the range of a WRAP quantizer is not known",
@@ -120,7 +134,33 @@ class Quantizer(keras.layers.Layer):
                 hint="Call trace_minmax(model, data) with data that cover all inputs, then retry",
             )
         k, i, f = self.frozen(x.shape)
-        return x.quantize(k, i, f, self.round_mode, self.overflow_mode)
+        scaler = 1.0 if self.config["scaler"] is None else float(self.config["scaler"])
+        mantissa, exponent = math.frexp(abs(scaler))
+        if mantissa != 0.5:
+            raise LoweringError(
+                "in hardware, scaler must be a power of two",
+                received=f"scaler={scaler!r}",
+                hint="Set it to the nearest one, and let the weights of the next layer do the rest",
+            )
+        if scaler < 0:
+            # Rounding and saturation are not symmetric: this one needs the negation.
+            return (x * (1 / scaler)).quantize(
+                k, i, f, self.round_mode, self.overflow_mode
+            ) * scaler
+        # s·Q(x/s) for s = 2^n is Q with n more integer and n fewer fraction bits: no operation,
+        # and also right for a model input, whose port gets this format.
+        n = exponent - 1
+        return x.quantize(k, i + n, f - n, self.round_mode, self.overflow_mode)
+
+    def _exact_constant(self, value: float) -> float:
+        """``value`` if training computes with exactly this number."""
+        if float(np.dtype(self.compute_dtype).type(value)) != value:
+            raise LoweringError(
+                f"the constants of affine must be exact in {self.compute_dtype}",
+                received=f"affine={self.config['affine']!r}",
+                hint="Use a few binary digits, such as 0.25 or 1.5",
+            )
+        return float(value)
 
     @property
     def is_settled(self) -> bool:
@@ -141,8 +181,8 @@ class Quantizer(keras.layers.Layer):
         A total width k + i + f of zero or less is the constant zero. Raises LoweringError for NaN
         widths, for widths that differ along the batch axis, and for a dummy quantizer.
         """
-        if self.format is None:
-            raise LoweringError("a dummy quantizer has no widths")
+        if not isinstance(self.format, FixedPoint):
+            raise LoweringError(f"a {self.config.q_type} quantizer has no widths k, i, f")
         if not self.built:
             raise LoweringError(
                 "a quantizer was never built",
@@ -163,6 +203,27 @@ class Quantizer(keras.layers.Layer):
                                     hint="Add axis 0 to homogeneous_axis")  # fmt: skip
             widths.append(np.broadcast_to(v, full).reshape(shape))
         return widths[0], widths[1], widths[2]
+
+    @property
+    def min(self) -> NDArray[np.float64]:
+        """Smallest value of the number format, of the shape of the widths; without scaler."""
+        return self._limits()[0]
+
+    @property
+    def max(self) -> NDArray[np.float64]:
+        """Largest value of the number format."""
+        return self._limits()[1]
+
+    @property
+    def epsilon(self) -> NDArray[np.float64]:
+        """Step of the number format; the smallest one of a minifloat."""
+        return self._limits()[2]
+
+    def _limits(self) -> tuple[NDArray[np.float64], ...]:
+        if self.format is None or not self.built:
+            raise ConfigError("limits exist once a quantizer is built, and not for a dummy",
+                              received=f"q_type {self.config.q_type!r}")  # fmt: skip
+        return self.format.limits()
 
     def bits(self, shape: tuple[int, ...]) -> Any:
         """Bits that count for EBOPs, broadcastable to ``shape``; zero for a dummy quantizer.

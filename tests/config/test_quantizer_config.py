@@ -105,6 +105,62 @@ def test_threads_have_their_own_scopes():
     assert seen == [6]
 
 
+def test_threads_share_a_scope_object():
+    """Each thread enters and leaves for itself, however their blocks interleave."""
+    scope, inside, done = QuantizerConfigScope(f0=1), threading.Event(), threading.Event()
+    seen = []
+
+    def other():
+        with scope, scope:
+            inside.set()
+            done.wait(10)
+            seen.append(QuantizerConfig("kif")["f0"])
+        seen.append(QuantizerConfig("kif")["f0"])
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert inside.wait(10)
+    with scope:
+        assert QuantizerConfig("kif")["f0"] == 1
+    assert QuantizerConfig("kif")["f0"] == 6
+    done.set()
+    thread.join()
+    assert seen == [1, 6]
+
+
+def test_scopes_left_out_of_order():
+    """As generators can do it: each exit takes away its own setting."""
+    first, second = QuantizerConfigScope(f0=1), QuantizerConfigScope(f0=2, i0=0)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    conf = QuantizerConfig("kif")
+    assert (conf["f0"], conf["i0"]) == (2, 0)
+    second.__exit__(None, None, None)
+    assert QuantizerConfig("kif")["f0"] == 6
+
+
+def test_configs_are_made_at_construction_not_at_build():
+    with QuantizerConfigScope(f0=1, qnoise_factor=0.5, scaler=2.0, affine=[2, 1]):
+        q = Quantizer("kif")
+    q.build((None, 2))
+    assert np.asarray(q.format._f).tolist() == [[1.0, 1.0]]
+    assert (q.config["qnoise_factor"], q.config["scaler"], q.config["affine"]) == (0.5, 2.0, (2, 1))
+
+
+def test_scope_of_a_mapper_and_axes_inside():
+    with QuantizerConfigScope(bw_mapper=AxisMapper(heterogeneous_axis=())):
+        assert QuantizerConfig("kif").mapper().heterogeneous_axis == ()
+        # An axis that is given inside counts: the outer mapper would leave it without effect.
+        assert QuantizerConfig("kif", homogeneous_axis=()).mapper().homogeneous_axis == ()
+
+
+def test_numpy_numbers_are_numbers():
+    conf = QuantizerConfig("kif", f0=np.int64(3), i0=np.float32(1), homogeneous_axis=[np.int64(0)])
+    assert (conf["f0"], conf["i0"], conf["homogeneous_axis"]) == (3, 1.0, (0,))
+    assert QuantizerConfigScope(i0=np.int64(1), f0=3)._setting.params["b0"] == 4
+
+
 def test_override(monkeypatch):
     from hgq_rtl.quantizers import config
 
@@ -159,8 +215,9 @@ KIF_KEYS = (
             f"a kif quantizer has no parameter 'b0'.\n  Known: {KIF_KEYS}.",
         ),
         (
-            lambda: QuantizerConfig("float"),
-            "unknown quantizer type.\n  Received: 'float'.\n  Known: default, kbi, kif, dummy.",
+            lambda: QuantizerConfig("fixed"),
+            "unknown quantizer type.\n  Received: 'fixed'.\n"
+            "  Known: default, kbi, kif, float, dummy.",
         ),
         (
             lambda: QuantizerConfig(place="weights"),
@@ -197,6 +254,60 @@ KIF_KEYS = (
             "qnoise_factor must lie in [0, 1].\n  Received: 2.",
         ),
         (lambda: QuantizerConfig(scaler=0), "scaler must not be zero.\n  Received: 0."),
+        (
+            lambda: QuantizerConfig(scaler="2"),
+            "scaler must be a finite number.\n  Received: '2'.",
+        ),
+        (
+            lambda: QuantizerConfig(affine=(1.0, float("nan"))),
+            "affine must be a pair of numbers (scale, shift), scale not zero.\n"
+            "  Received: (1.0, nan).",
+        ),
+        (
+            lambda: QuantizerConfigScope(affine=2.0),
+            "affine must be a pair of numbers (scale, shift), scale not zero.\n  Received: 2.0.",
+        ),
+        (
+            lambda: QuantizerConfig(round_mode="S_TRN"),
+            "unknown round_mode.\n  Received: 'S_TRN'.\n  Known: TRN, RND, RND_CONV, TRN_ZERO, "
+            "RND_ZERO, RND_MIN_INF, RND_INF, S_RND, S_RND_CONV.",
+        ),
+        (
+            lambda: QuantizerConfig(k0=0.5),
+            "k0, the number of sign bits, must be 0 or 1.\n  Received: 0.5.",
+        ),
+        (lambda: QuantizerConfigScope(f0=np.nan), "f0 must be finite.\n  Received: nan."),
+        (
+            lambda: QuantizerConfig("kif", f0="many"),
+            "f0 must be a number or a Keras initializer.\n  Received: 'many'.",
+        ),
+        (lambda: QuantizerConfig("float", m0=-2), "m0 must be -1 or more.\n  Received: -2."),
+        (lambda: QuantizerConfig("float", e0=-1), "e0 must be 0 or more.\n  Received: -1."),
+        (
+            lambda: QuantizerConfig("float", homogeneous_axis="all"),
+            "homogeneous_axis must be a tuple of axes.\n  Received: 'all'.",
+        ),
+        (
+            lambda: QuantizerConfig(bw_mapper=3),
+            "a bw_mapper needs a method 'width_shape'.\n  Received: 3.\n"
+            "  hgq_rtl.quantizers.AxisMapper has all of them: width_shape, to_tensor, extrema, "
+            "get_config.",
+        ),
+        (
+            lambda: QuantizerConfig(bw_mapper=3, homogeneous_axis=()),
+            "bw_mapper and homogeneous_axis exclude each other.\n"
+            "  Received: bw_mapper=3, homogeneous_axis=().\n"
+            "  A bw_mapper alone says which elements share widths.",
+        ),
+        (
+            lambda: QuantizerConfig(place=["weight"]),
+            "unknown place.\n  Received: ['weight'].\n  Known: weight, bias, table, datalane.",
+        ),
+        (
+            lambda: QuantizerConfigScope(q_type="dummy", f0=3),
+            "the parameter 'f0' has no effect in this scope.\n"
+            "  Received: q_type='dummy', place='all'.\n  Known: affine, qnoise_factor, scaler.",
+        ),
         (
             lambda: QuantizerConfigScope(q_type="kif", fo=3),
             "the parameter 'fo' has no effect in this scope.\n"
