@@ -1,0 +1,80 @@
+"""Pooling layers of Keras: the largest value, or the mean where the count is a power of two."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from hgq_rtl.layers.pooling import without_padding
+from hgq_rtl.layers.windows import Windows
+from hgq_rtl.lowering.array import FixedArray
+from hgq_rtl.lowering.stock.arithmetic import check_mean
+from hgq_rtl.lowering.stock.rules import lowers, spatial_axes
+
+
+def _flat(layer: Any, x: FixedArray) -> FixedArray:
+    """An array (positions, channels)."""
+    if layer.data_format == "channels_last":
+        return x.reshape(-1, x.shape[-1])
+    return x.reshape(x.shape[0], -1).transpose(1, 0)
+
+
+def _arranged(layer: Any, y: FixedArray, lengths: tuple[int, ...]) -> FixedArray:
+    """An array (positions, channels) in the channel order of the layer."""
+    if layer.data_format == "channels_last":
+        return y.reshape(*lengths, -1)
+    return y.transpose(1, 0).reshape(-1, *lengths)
+
+
+def _index(layer: Any, x: FixedArray) -> NDArray[np.int64]:
+    """Flat positions of the cells of every window, -1 for padding: (*lengths, *size)."""
+    size = tuple(layer.pool_size)
+    windows = Windows(size, tuple(layer.strides), (1,) * len(size), layer.padding)
+    index: NDArray[np.int64] = windows.index([x.shape[a] for a in spatial_axes(layer, len(size))])
+    return index
+
+
+@lowers(keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D)
+def _max_pooling(layer: Any, x: FixedArray) -> FixedArray:
+    index = _index(layer, x)
+    rank = len(layer.pool_size)
+    places = without_padding(index, rank).reshape(-1, math.prod(layer.pool_size))
+    return _arranged(layer, _flat(layer, x).take(places).max(axis=1), index.shape[:rank])
+
+
+@lowers(keras.layers.AveragePooling1D, keras.layers.AveragePooling2D, keras.layers.AveragePooling3D)
+def _average_pooling(layer: Any, x: FixedArray) -> FixedArray:
+    index = _index(layer, x)
+    rank = len(layer.pool_size)
+    places = index.reshape(-1, math.prod(layer.pool_size))
+    counts = (places >= 0).sum(axis=1)
+    for n in np.unique(counts):
+        check_mean(int(n), "mean", f"QAveragePooling{rank}D")
+    mean = _flat(layer, x).take(places).sum(axis=1) * (1 / counts)[:, None]
+    return _arranged(layer, mean, index.shape[:rank])
+
+
+@lowers(
+    keras.layers.GlobalMaxPooling1D,
+    keras.layers.GlobalMaxPooling2D,
+    keras.layers.GlobalMaxPooling3D,
+)
+def _global_max(layer: Any, x: FixedArray) -> FixedArray:
+    y = _flat(layer, x).max(axis=0)
+    return _arranged(layer, y.reshape(1, -1), (1,) * (x.ndim - 1)) if layer.keepdims else y
+
+
+@lowers(
+    keras.layers.GlobalAveragePooling1D,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalAveragePooling3D,
+)
+def _global_average(layer: Any, x: FixedArray) -> FixedArray:
+    flat = _flat(layer, x)
+    check_mean(len(flat), "mean", f"QGlobalAveragePooling{x.ndim - 1}D")
+    y = flat.sum(axis=0) * (1 / len(flat))
+    return _arranged(layer, y.reshape(1, -1), (1,) * (x.ndim - 1)) if layer.keepdims else y
