@@ -25,6 +25,7 @@ from hgq_rtl.project.project import Project, write_project
 from hgq_rtl.report.facts import facts
 from hgq_rtl.report.table import Report
 from hgq_rtl.schedule.greedy import clock_ps, schedule
+from hgq_rtl.schedule.minimal import fewest_registers
 from hgq_rtl.schedule.registers import insert_registers
 from hgq_rtl.schedule.schedule import Schedule
 from hgq_rtl.timing.model import DelayModel, load_device
@@ -148,6 +149,7 @@ def build_design(
     dump: Path | None = None,
     register_inputs: bool = False,
     register_outputs: bool = True,
+    minimize_registers: bool = True,
     notes: Mapping[str, Any] | None = None,
     reference: Callable[[list[Any]], list[Array]] | None = None,
     progress: Progress = silent,
@@ -168,6 +170,9 @@ def build_design(
         register_outputs=register_outputs,
     )
     stages.check(graph, model, clock_ps(clock_ns))
+    if minimize_registers:
+        progress("registers")
+        stages = fewest_registers(graph, model, clock_ps(clock_ns), stages)
     return Design(
         name=name,
         lowered=lowered,

@@ -24,6 +24,7 @@ def compile(
     dump: str | PathLike[str] | None = None,
     register_inputs: bool = False,
     register_outputs: bool = True,
+    minimize_registers: bool = True,
     check_samples: int = 256,
     progress: Progress = silent,
 ) -> Design:
@@ -34,8 +35,9 @@ def compile(
     path of a TOML file. ``inputs``: (k, i, f) by input name, where the data is already on a
     fixed-point grid and no quantizer defines the port. ``name``: of the design and its top module
     (default: the model's). ``skip``: passes to leave out. ``dump``: a folder for the graph after
-    every pass. ``check_samples``: random samples on which every layer is compared with Keras;
-    0 leaves the comparison out. ``progress``: called with the name of every step.
+    every pass. ``minimize_registers``: search the schedule with the fewest register bits among
+    those with the fewest stages. ``check_samples``: random samples on which every layer is compared
+    with Keras; 0 leaves the comparison out. ``progress``: called with the name of every step.
 
     Raises an HgqRtlError that names the layer for whatever cannot become exact hardware.
     """
@@ -77,6 +79,7 @@ def compile(
         dump=None if dump is None else Path(dump),
         register_inputs=register_inputs,
         register_outputs=register_outputs,
+        minimize_registers=minimize_registers,
         notes=notes,
         reference=keras_reference,
         progress=progress,

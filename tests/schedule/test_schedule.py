@@ -197,8 +197,18 @@ def test_check_finds_every_kind_of_broken_schedule():
         ({x: 0, a: 0, b: 0}, 2, False, "stage 0 takes 2 ps, the clock allows 1 ps."),
         ({x: 0, a: 0}, 2, False, "layer 'dense': op 'add' has no stage."),
         ({x: 1, a: 1, b: 2}, 3, False, "op 'input' is an input in stage 1."),
-        ({x: 0, a: 0, b: 2}, 2, False, "layer 'dense': op 'add' of stage 2 is outside stages 0 to 1."),
-        ({x: 0, a: 0, b: 1}, 2, True, "layer 'dense': op 'add' of stage 0 is outside stages 1 to 1."),
+        (
+            {x: 0, a: 0, b: 2},
+            2,
+            False,
+            "layer 'dense': op 'add' of stage 2 is outside stages 0 to 1.",
+        ),
+        (
+            {x: 0, a: 0, b: 1},
+            2,
+            True,
+            "layer 'dense': op 'add' of stage 0 is outside stages 1 to 1.",
+        ),
     ):
         with pytest.raises(ScheduleError) as error:
             Schedule(stage, latency, registered).check(graph, UNIT, 1)

@@ -1,0 +1,132 @@
+"""The fewest register bits for a given number of stages: a linear program.
+
+Stages are integers with constraints on their differences only, so the matrix is totally unimodular
+and the program's vertices are integral: the optimum is a schedule (Leiserson and Saxe, Retiming
+synchronous circuitry, Algorithmica 6, 1991, sections 7 and 8). Values, not edges, are stored: each
+costs its width from the stage that computes it to the last stage that reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from heapq import heappop, heappush
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import csr_array
+
+from hgq_rtl.ir.graph import Graph
+from hgq_rtl.ir.node import Node
+from hgq_rtl.ir.ops import INPUT, SHIFT
+from hgq_rtl.schedule.schedule import Schedule
+from hgq_rtl.timing.model import DelayModel
+
+LARGEST = 2_000_000
+"""Most pairs of nodes to look at; a larger graph keeps the schedule it has."""
+
+Pairs = list[tuple[int, int]]
+
+
+def fewest_registers(graph: Graph, model: DelayModel, period: int, start: Schedule) -> Schedule:
+    """A schedule with the stages of ``start`` and no more register bits, or ``start`` itself.
+
+    ``period``: the clock in ps. The result is optimal among all schedules of that latency; where
+    the graph is too large for that (``LARGEST``), ``start`` is returned.
+    """
+    nodes = [node for node in graph.nodes if node in start.stage]
+    late = _too_far(nodes, graph, model, period - model.register_overhead)
+    if late is None or not nodes:
+        return start
+    stage = _solve(nodes, graph, late, start)
+    if stage is None:
+        return start
+    better = replace(start, stage=stage)
+    better.check(graph, model, period)
+    bits = [schedule.register_bits(graph) for schedule in (better, start)]
+    return better if bits[0] < bits[1] else start
+
+
+def _too_far(nodes: list[Node], graph: Graph, model: DelayModel, budget: int) -> Pairs | None:
+    """Pairs (u, v) that need different stages since the path from u through v is too slow.
+
+    A pair that follows from a later u is left out, and what lies behind v follows from v. None if
+    there is too much to look at.
+    """
+    position = {node: j for j, node in enumerate(nodes)}
+    delay = [0 if n.op is INPUT else model.delay(n, graph.origin(n)) for n in nodes]
+    users = [[position[u] for u in graph.users[node]] for node in nodes]
+    found: list[list[int]] = []
+    looked = 0
+    for u in range(len(nodes)):
+        path, heap, far = {u: delay[u]}, [u], []
+        while heap:
+            v = heappop(heap)  # in topological order, so its path is final
+            looked += 1
+            if path[v] > budget:
+                far.append(v)
+                continue
+            for w in users[v]:
+                if w not in path:
+                    path[w] = 0
+                    heappush(heap, w)
+                path[w] = max(path[w], path[v] + delay[w])
+        if looked > LARGEST:
+            return None
+        found.append(far)
+    pairs: Pairs = []
+    for u, far in enumerate(found):
+        later = set().union(*(found[v] for v in users[u]))
+        pairs.extend((u, v) for v in far if v not in later)
+    return pairs
+
+
+def _solve(nodes: list[Node], graph: Graph, late: Pairs, start: Schedule) -> dict[Node, int] | None:
+    """The stages of an optimal schedule. Variables: a stage s and a last read m for each node."""
+    count = len(nodes)
+    position = {node: j for j, node in enumerate(nodes)}
+    # A shift is its argument's wires: it is computed with it and read off it.
+    base = list(range(count))
+    for j, node in enumerate(nodes):
+        if node.op is SHIFT:
+            base[j] = base[position[node.args[0]]]
+    rows: list[tuple[int, int, int]] = []  # (a, b, c): x[a] - x[b] <= c
+    rows.extend((base[u], base[v], -1) for u, v in late if base[u] != base[v])
+    for j, node in enumerate(nodes):
+        if node.op is SHIFT:
+            continue
+        rows.append((j, count + j, 0))
+        for arg in node.args:
+            if arg in position:
+                a = base[position[arg]]
+                rows.append((a, j, 0))
+                rows.append((j, count + a, 0))
+    width = np.array([0 if n.op is SHIFT else n.type.width for n in nodes], dtype=float)
+    low = np.full(2 * count, float(start.first))
+    high = np.concatenate([np.full(count, float(start.last)), np.full(count, float(start.latency))])
+    for j, node in enumerate(nodes):
+        if node.op is INPUT:
+            low[j] = high[j] = 0.0
+            low[count + j] = 0.0
+    for node in graph.outputs:
+        if node in position:
+            low[count + base[position[node]]] = start.latency
+    first, second, most = (np.array(column) for column in zip(*rows, strict=True))
+    index = np.arange(len(rows))
+    matrix = csr_array(
+        (np.concatenate([np.ones(len(rows)), -np.ones(len(rows))]),
+         (np.concatenate([index, index]), np.concatenate([first, second]))),
+        shape=(len(rows), 2 * count),
+    )  # fmt: skip
+    found = linprog(
+        np.concatenate([-width, width]),
+        A_ub=matrix,
+        b_ub=most,
+        bounds=np.stack([low, high], axis=1),
+        method="highs-ipm",
+    )
+    if found.status != 0:
+        return None
+    stages = np.rint(found.x[:count]).astype(int)
+    # A shift of an input is no part of stage 0, where nothing but inputs may be.
+    begin = {node: 0 if node.op is INPUT else start.first for node in nodes}
+    return {node: max(int(stages[base[j]]), begin[node]) for j, node in enumerate(nodes)}
