@@ -159,8 +159,8 @@ def test_too_fast_a_clock_names_the_slowest_op_and_the_fastest_clock():
     delay = REAL.delay(y)
     fastest = (delay + REAL.register_overhead) / 1000
     assert str(error.value) == (
-        f"layer 'dense_1/neuron_3': op 'mul' of 16 bits takes {delay} ps, more than one stage of 1000 ps "
-        f"can hold.\n  Received: a clock of 1.0 ns, of which registers take "
+        f"layer 'dense_1/neuron_3': op 'mul' of 16 bits takes {delay} ps, more than one stage of "
+        f"1000 ps can hold.\n  Received: a clock of 1.0 ns, of which registers take "
         f"{REAL.register_overhead} ps.\n"
         f"  The fastest clock for this design on 'xcvu13p-2' is {fastest} ns."
     )
