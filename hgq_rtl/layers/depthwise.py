@@ -183,15 +183,18 @@ class _QSeparableConv(_QDepthwiseConv):
     def lower(self, x: FixedArray) -> FixedArray:
         """Compute the layer in exact symbolic integers."""
         self.check_activation()
-        y = self.lower_product(self.iq.lower(x), self.exact(self.qkernel, "kernel"))
-        y, kernel = self.mq.lower(y), self.exact(self.pq(self.pointwise), "pointwise kernel")
+        kernel, pointwise, bias = self.evaluated(
+            lambda: (self.qkernel, self.pq(self.pointwise), self.qbias)
+        )
+        y = self.lower_product(self.iq.lower(x), self.exact(kernel, "kernel"))
+        y, kernel = self.mq.lower(y), self.exact(pointwise, "pointwise kernel")
         if self.is_channels_last:
             y = y @ kernel
         else:
             back = (self.rank, *range(self.rank))
             y = (y.transpose(*range(1, y.ndim), 0) @ kernel).transpose(*back)
         if self.use_bias:
-            y = y + self.spread(self.exact(self.qbias, "bias"))
+            y = y + self.spread(self.exact(bias, "bias"))
         return self.oq.lower(self.lower_activation(y))
 
     def product_bits(self, x: Any, kernel: Any) -> Any:

@@ -20,6 +20,7 @@ and ``compute_ebops``. Inputs are quantized by the consumer, so the last layer o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -182,6 +183,22 @@ class QLayer(keras.layers.Layer):
     def lower(self, x: FixedArray) -> FixedArray:
         """The same computation on exact symbolic integers, without batch axis."""
         raise LoweringError(f"layers of type {type(self).__name__} have no hardware form yet")
+
+    def evaluated(self, function: Callable[[], Any]) -> Any:
+        """``function()``, of variables of this layer, compiled as a whole.
+
+        Run one by one, the operations of a quantizer would each be compiled for each new shape.
+        """
+        if keras.backend.backend() != "jax":
+            return function()
+        import jax
+
+        def run(values: list[Any]) -> Any:
+            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+                return function()
+
+        variables = self.variables
+        return jax.jit(run)([v.value for v in variables])
 
     def exact(self, tensor: Any, what: str) -> NDArray[np.float64]:
         """``tensor`` as float64, exactly. Raises LoweringError for NaN and infinity."""

@@ -161,9 +161,10 @@ class QWeighted(QLayer):
     def lower(self, x: FixedArray) -> FixedArray:
         """Compute the layer in exact symbolic integers."""
         self.check_activation()
-        y = self.lower_product(self.iq.lower(x), self.exact(self.qkernel, "kernel"))
+        kernel, bias = self.evaluated(lambda: (self.qkernel, self.qbias))
+        y = self.lower_product(self.iq.lower(x), self.exact(kernel, "kernel"))
         if self.use_bias:
-            y = y + self.spread(self.exact(self.qbias, "bias"))
+            y = y + self.spread(self.exact(bias, "bias"))
         return self.oq.lower(self.lower_activation(y))
 
     def check_activation(self) -> None:
