@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The newest interpreter that will do; override with make PYTHON=/path/to/python3.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; \
+	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; \
 	done || true)
 JOBS ?= 2
 

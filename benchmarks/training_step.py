@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import hgq_rtl  # noqa: F401  (chooses the Keras backend before keras is imported)
+
+# isort: split
 import keras
 import numpy as np
 
-import hgq_rtl  # noqa: F401  (chooses the Keras backend before keras is imported)
 from hgq_rtl.config import QuantizerConfigScope
 from hgq_rtl.layers import QDense
 

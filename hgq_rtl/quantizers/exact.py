@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -30,9 +31,27 @@ def check_dtype(dtype: str) -> None:
 
 def pow2(e: Any, dtype: str) -> Any:
     """2^e, exact, for a float tensor of integers; limited to the normal range of ``dtype``."""
-    bias = _BIAS[dtype]
-    e = ops.cast(ops.clip(e, 1 - bias, bias), _INTEGER[dtype])
-    return ops.view(ops.left_shift(e + bias, MANTISSA[dtype]), dtype)
+    bias, mantissa = _BIAS[dtype], MANTISSA[dtype]
+    # The sum's lowest bits are the integer e, which spares the slow conversion to integers; the
+    # shift moves them into the exponent field and everything above them out.
+    n = ops.view(ops.clip(e, 1 - bias, bias) + 1.5 * 2.0**mantissa, _INTEGER[dtype])
+    return ops.view(_computed_once(ops.left_shift(n + bias, mantissa), dtype), dtype)
+
+
+def _computed_once(n: Any, dtype: str) -> Any:
+    """``n``, nonnegative integers, in a form that XLA does not compute again per element.
+
+    Fusion would copy the few operations of ``pow2`` on a width into the loops over all samples
+    that share it, several times each. It never does so with a remainder, which counts as
+    expensive; by the largest integer, it changes nothing. A saturating quantizer of activations
+    becomes about three times as fast on CPUs (optimization barriers do not help: they are gone
+    when fusion starts).
+    """
+    if keras.backend.backend() != "jax":
+        return n
+    from jax import lax
+
+    return lax.rem(n, lax.full_like(n, np.iinfo(_INTEGER[dtype]).max))
 
 
 def floor_log2(v: Any, dtype: str) -> Any:

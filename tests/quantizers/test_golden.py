@@ -36,6 +36,25 @@ def quantizer(q_type, rounding, overflow, k, i, f, dtype="float32"):
     return q
 
 
+@pytest.mark.parametrize(
+    ("dtype", "least", "most"), [("float32", -126, 127), ("float64", -1022, 1023)]
+)
+def test_powers_of_two_are_exact(dtype, least, most):
+    """Every one of the normal range, and the ends for all beyond; compiled and not."""
+    import jax
+
+    from hgq_rtl.quantizers.exact import pow2
+
+    e = np.arange(least - 9, most + 10)
+    want = np.ldexp(np.ones((), dtype), np.clip(e, least, most))
+    with jax.enable_x64(dtype == "float64"):
+        x = jax.numpy.asarray(e, dtype)
+        for function in (pow2, jax.jit(pow2, static_argnums=1)):
+            y = np.asarray(function(x, dtype))
+            assert y.dtype == dtype
+            assert np.array_equal(y, want)
+
+
 def test_golden_file_is_complete():
     assert len(GOLDEN["mode"]) == 924
     assert sum(len(rows(*mode)[0]) for mode in MODES) == 924
