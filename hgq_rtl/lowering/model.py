@@ -249,13 +249,16 @@ def _arguments(node: Any, values: dict[int, FixedArray]) -> tuple[tuple[Any, ...
 
 
 def supported() -> list[str]:
-    """Names of all layers that can be lowered."""
-    import hgq_rtl.layers
+    """Names of all layers that can be lowered, without second names of the same layer."""
+    import hgq_rtl.layers as layers
 
-    own = [
-        name for name in hgq_rtl.layers.__all__ if hasattr(getattr(hgq_rtl.layers, name), "lower")
+    own = [(name, getattr(layers, name)) for name in layers.__all__]
+    names = [
+        name
+        for name, cls in own
+        if hasattr(cls, "lower") and cls is not layers.QLayer and cls.__name__ == name
     ]
-    return sorted({*own, *(cls.__name__ for cls in RULES), "InputLayer", "Quantizer"})
+    return sorted({*names, *(cls.__name__ for cls in RULES), "InputLayer", "Quantizer"})
 
 
 def load(path: Path) -> keras.Model:

@@ -22,7 +22,7 @@ def facts(
     clock_ns: float,
     notes: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The report's data: LUT estimates, flip-flops, stages and ports; see docs/report.md.
+    """The report's data: LUT estimates, flip-flops, stages and ports.
 
     LUTs are the device model's estimate, rounded per layer; flip-flops are counted exactly (the
     valid pipeline adds one per clock of latency). Delays are in ps.
