@@ -20,6 +20,7 @@ from hgq_rtl.layers.depthwise import (
 from hgq_rtl.layers.einsum import QDot, QEinsum
 from hgq_rtl.layers.einsum_dense import QEinsumDense
 from hgq_rtl.layers.layer import QLayer
+from hgq_rtl.layers.lut import QAffinedUnaryFunctionLUT, QUnaryFunctionLUT
 from hgq_rtl.layers.merge import (
     QAdd,
     QAverage,
@@ -61,6 +62,7 @@ from hgq_rtl.quantizers import Quantizer
 __all__ = [
     "LayerConfigScope",
     "QAdd",
+    "QAffinedUnaryFunctionLUT",
     "QAverage",
     "QAveragePooling1D",
     "QAveragePooling2D",
@@ -109,5 +111,6 @@ __all__ = [
     "QSeparableConv2D",
     "QSubtract",
     "QSum",
+    "QUnaryFunctionLUT",
     "Quantizer",
 ]

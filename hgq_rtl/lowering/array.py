@@ -15,6 +15,7 @@ from hgq_rtl.ir.ops import ADD, DOT, MAX, MIN, MUL, SHIFT, constant, sum_tree
 from hgq_rtl.lowering.einsum import einsum
 from hgq_rtl.lowering.inputs import Unquantized
 from hgq_rtl.lowering.quantize import quantize
+from hgq_rtl.lowering.table import Function, table
 
 Element = Node | Unquantized
 
@@ -206,6 +207,10 @@ class FixedArray:
 
         widths = [np.broadcast_to(np.asarray(v), self.shape) for v in (k, i, f)]
         return self._map("quantized", one, self.elements, *widths)
+
+    def table(self, function: Function) -> FixedArray:
+        """Any ``function`` of one value, elementwise, by look-up; see ``lowering.table``."""
+        return table(self, function)
 
     # --- linear algebra ----------------------------------------------------------------------
 
