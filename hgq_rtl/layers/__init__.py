@@ -11,6 +11,7 @@ from hgq_rtl.layers.batchnorm import (
 from hgq_rtl.layers.config import LayerConfigScope
 from hgq_rtl.layers.conv import QConv1D, QConv2D, QConv3D
 from hgq_rtl.layers.dense import QDense
+from hgq_rtl.layers.dense_table import QDenseT
 from hgq_rtl.layers.depthwise import (
     QDepthwiseConv1D,
     QDepthwiseConv2D,
@@ -57,6 +58,7 @@ from hgq_rtl.layers.pooling import (
     QMaxPooling3D,
 )
 from hgq_rtl.layers.reduction import QMeanPow2, QSum
+from hgq_rtl.layers.softmax import QSoftmax
 from hgq_rtl.quantizers import Quantizer
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "QConv2D",
     "QConv3D",
     "QDense",
+    "QDenseT",
     "QDepthwiseConv1D",
     "QDepthwiseConv2D",
     "QDot",
@@ -109,6 +112,7 @@ __all__ = [
     "QMultiply",
     "QSeparableConv1D",
     "QSeparableConv2D",
+    "QSoftmax",
     "QSubtract",
     "QSum",
     "QUnaryFunctionLUT",

@@ -81,7 +81,7 @@ def check_output(oq: Quantizer, argument: str) -> None:
         raise LoweringError(
             "a table needs an output quantizer",
             received=f"{argument} of type dummy",
-            hint="Let enable_oq be True, with a config of type kbi or kif",
+            hint="Give it a config of type kbi or kif, and let it be enabled",
         )
     if not oq.is_settled:
         raise LoweringError(

@@ -125,7 +125,7 @@ def test_it_trains_without_output_quantizer():
     assert message(LoweringError, lambda: lower(model)) == (
         "layer 'lut' (QUnaryFunctionLUT): a table needs an output quantizer.\n"
         "  Received: oq of type dummy.\n"
-        "  Let enable_oq be True, with a config of type kbi or kif."
+        "  Give it a config of type kbi or kif, and let it be enabled."
     )
 
 

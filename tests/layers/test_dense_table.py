@@ -1,0 +1,144 @@
+"""QDenseT: the battery, widths per connection, batch normalization and errors."""
+
+import keras
+import numpy as np
+import pytest
+
+from hgq_rtl.config import QuantizerConfig
+from hgq_rtl.errors import ConfigError, LoweringError
+from hgq_rtl.layers import QDenseT, Quantizer
+from hgq_rtl.lowering.model import lower
+from hgq_rtl.lowering.reference import Reference, check_layers
+from hgq_rtl.utils import trace_minmax
+from tests.battery.layer import Case, LayerBattery
+
+PER_EDGE = QuantizerConfig("kif", "table", homogeneous_axis=(0,))
+PER_INPUT = QuantizerConfig(homogeneous_axis=(0, -1))
+
+
+def weight(v):
+    return np.asarray(v.value).astype(np.float64)
+
+
+class TestQDenseT(LayerBattery):
+    layer = QDenseT
+    quantizers = ("iq", "toq")
+    cases = (
+        # 9 bits in and out, signs included: 2^(9-6) look-up elements and one adder bit, per bit
+        Case(
+            {"n_out": 2, "iq_conf": PER_INPUT, "toq_conf": PER_EDGE},
+            (3,), ebops=9 * 9 * 6,
+        ),
+        Case(
+            {"n_out": 3, "n_hl": 2, "d_hl": 4, "activation": "relu", "use_bias": False,
+             "iq_conf": PER_INPUT, "parallelization_factor": 1, "table_idxs": (5, 4)},
+            (2, 3), ebops=17 * 9 * 9,
+        ),
+        Case({"n_out": 2, "n_hl": 0, "iq_conf": PER_INPUT}, (1,), ebops=9 * 9 * 2),
+        Case(
+            {"n_out": 2, "n_hl": 1, "subnn_activation": "silu", "batch_norm": True,
+             "bn_momentum": 0.5, "bn_epsilon": 1e-2, "iq_conf": PER_INPUT, "toq_conf": PER_EDGE},
+            (3,), ebops=9 * 9 * 6,
+        ),
+    )  # fmt: skip
+
+    def expected(self, layer, x):
+        x = np.repeat(x[..., None], layer.n_out, axis=-1)
+        h = self.quantized(layer.iq, x)[..., None]
+        for n, kernel in enumerate(layer.kernels):
+            h = np.einsum("...ijk,ijkl->...ijl", h, weight(kernel))
+            if layer.use_bias:
+                h = h + weight(layer.biases[n])
+            if n < layer.n_hl:
+                silu = layer.subnn_activation.__name__ == "silu"
+                h = h / (1 + np.exp(-h)) if silu else np.tanh(h)
+        h = h[..., 0]
+        if layer.batch_norm:
+            scale = weight(layer.gamma) / np.sqrt(weight(layer.variance) + layer.bn_epsilon)
+            h = ((h - weight(layer.mean)) * scale + weight(layer.beta_bn)) / np.sqrt(layer.n_in)
+        y = self.quantized(layer.toq, h.astype(np.float32)).sum(-2)
+        return np.maximum(y, 0) if layer.activation.__name__ == "relu" else y
+
+    def test_without_quantization_it_is_the_keras_layer(self):
+        """Keras has none: without quantizers and hidden layers it is linear."""
+        off = {f"{q}_conf": QuantizerConfig("dummy") for q in self.quantizers}
+        model, layer = self.model(self.cases[2], **off)
+        x = self.data(self.cases[2])
+        y = x @ weight(layer.kernels[0])[..., 0, 0] + weight(layer.biases[0])[..., 0].sum(0)
+        assert np.allclose(model(x), y, rtol=0, atol=1e-5)
+
+
+def model_of(**arguments):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4,))
+    x = Quantizer("kif", f0=6, i0=2, overflow_mode="SAT")(inputs)
+    model = keras.Model(inputs, QDenseT(3, name="tables", **arguments)(x))
+    layer = model.layers[-1]
+    rng = np.random.default_rng(2)
+    layer.iq.format._f.assign(rng.integers(-2, 6, layer.iq.format._f.shape))
+    return model, layer
+
+
+@pytest.mark.parametrize("activation", ["hard_silu", "gelu"])
+def test_widths_per_connection(activation):
+    model, layer = model_of(subnn_activation=activation, toq_conf=PER_EDGE)
+    layer.toq.format._f.assign(np.random.default_rng(3).integers(-2, 12, (1, 4, 3)))
+    trace_minmax(model, np.random.default_rng(0).normal(0, 2, (300, 4)))
+    lowered = lower(model)
+    for float64 in (False, True):
+        assert check_layers(Reference(model, float64=float64), lowered, 500) > 0
+
+
+@pytest.mark.parametrize("more", [{}, {"bn_center": False, "bn_scale": False}])
+def test_batch_normalization(more):
+    model, layer = model_of(batch_norm=True, bn_momentum=0.0, **more)
+    x = np.random.default_rng(0).normal(0, 2, (300, 4))
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    model.fit(x, np.ones((300, 3)), batch_size=300, verbose=0)
+    trace_minmax(model, x)
+    y = model.predict(x, batch_size=300, verbose=0)
+    assert np.abs(y.mean(0)).max() < 0.1  # of the batch that set the moments
+    assert check_layers(Reference(model), lower(model), 200) > 0
+    names = {v.name for v in layer.trainable_variables}
+    assert ("gamma" in names, "beta_bn" in names) == (
+        more.get("bn_scale", True), more.get("bn_center", True),
+    )  # fmt: skip
+
+
+def test_it_learns_what_a_dense_layer_cannot():
+    model, layer = model_of()
+    layer.iq.format._f.assign(np.full(layer.iq.format._f.shape, 4.0))
+    x = np.random.default_rng(0).normal(0, 1, (512, 4)).astype(np.float32)
+    y = np.stack([np.abs(x).sum(1), np.sin(2 * x[:, 0]), x[:, 1] * 0], 1)
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    losses = model.fit(x, y, batch_size=64, epochs=8, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] / 3
+
+
+def test_errors():
+    def message(kind, call):
+        with pytest.raises(kind) as error:
+            call()
+        return str(error.value)
+
+    assert message(ConfigError, lambda: QDenseT(3, n_hl=-1)) == (
+        "n_hl must be zero or more.\n  Received: -1."
+    )
+    assert message(ConfigError, lambda: QDenseT(0)) == (
+        "n_out must be a positive integer.\n  Received: 0."
+    )
+
+    def lowered(**arguments):
+        model, _ = model_of(**arguments)
+        trace_minmax(model, np.ones((2, 4)))
+        return lower(model)
+
+    assert message(LoweringError, lambda: lowered(activation="tanh")) == (
+        "layer 'tables' (QDenseT): the activation 'tanh' has no hardware form inside this layer.\n"
+        "  Use activation=None or 'relu', or a QUnaryFunctionLUT after it."
+    )
+    assert message(LoweringError, lambda: lowered(toq_conf=QuantizerConfig("dummy"))) == (
+        "layer 'tables' (QDenseT): a table needs an output quantizer.\n"
+        "  Received: toq of type dummy.\n"
+        "  Give it a config of type kbi or kif, and let it be enabled."
+    )
