@@ -62,7 +62,7 @@ class TestQAffinedUnaryFunctionLUT(LayerBattery):
         assert np.allclose(model(x), y, rtol=0, atol=1e-6)
 
 
-FUNCTIONS = ["exponential", "gelu", "softplus", "silu", "elu", "softsign", "hard_silu", "mish"]
+FUNCTIONS = ["exponential", "gelu", "softplus", "softsign"]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -93,7 +93,7 @@ def waves(x):
     return ops.exp(x) * ops.cos(3 * x)
 
 
-@pytest.mark.parametrize("function", ["gelu", "softplus", "hard_silu", "relu6", waves], ids=str)
+@pytest.mark.parametrize("function", ["gelu", "hard_silu", waves], ids=str)
 def test_any_function_becomes_a_table_equal_to_keras(function):
     keras.utils.set_random_seed(1)
     inputs = keras.Input((3,))
@@ -104,6 +104,17 @@ def test_any_function_becomes_a_table_equal_to_keras(function):
     assert {n.op.name for n in lowered.graph.outputs} == {"table"}
     for float64 in (False, True):
         assert check_layers(Reference(model, float64=float64), lowered, 500) == 1500
+
+
+def test_inference_rounds_a_double_once():
+    """With an output as fine as float32, whose own exponential would differ in many places."""
+    conf = QuantizerConfig("kif", "table", i0=3, f0=20)
+    layer = QUnaryFunctionLUT("exponential", enable_iq=False, oq_conf=conf)
+    x = (np.arange(-900, 600) / 300).astype(np.float32)
+    want = np.floor(rounded(np.exp(x.astype(np.float64))) * 2.0**20 + 0.5) / 2.0**20
+    for size in (1500, 3):
+        y = np.concatenate([layer(x[n : n + size, None]) for n in range(0, 300, size)])
+        assert np.array_equal(y[:, 0], want[: len(y)])
 
 
 def test_modes_of_the_output_quantizer():

@@ -26,7 +26,14 @@ def test_entries_are_the_function_of_every_value(chunk, monkeypatch):
     monkeypatch.setattr(module, "CHUNK", chunk)
     types = [Fixed(-8, 7, -2), Fixed(3, 5, 1), Fixed(-1, 0, 0), Fixed(7, 90, -3)]
     x = array(*types)
-    y = x.table(lambda v: v * v - np.arange(4) / 4)
+
+    def function(v):
+        lowest = [t.lo * 2.0**t.exp for t in types]
+        assert (v >= lowest).all()
+        assert (v <= [t.hi * 2.0**t.exp for t in types]).all()
+        return v * v - np.arange(4) / 4
+
+    y = x.table(function)
     for n, t in enumerate(types):
         values = np.arange(t.lo, t.hi + 1)
         node = y.elements[n]
