@@ -18,7 +18,7 @@ def _table_infer(types: Types, attrs: Attrs) -> Fixed:
             "a table has an entry for every input",
             received=f"{len(entries)} from {lo}·2^{step} for {t}",
         )
-    live = entries[index.lo - lo : index.hi - lo + 1 : 1 << (t.exp - step if index.hi else 0)]
+    live = entries[index.lo - lo : index.hi - lo + 1 : 1 << (0 if t.is_zero else t.exp - step)]
     return Fixed(min(live), max(live), exp)
 
 
