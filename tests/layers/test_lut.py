@@ -93,7 +93,9 @@ def waves(x):
     return ops.exp(x) * ops.cos(3 * x)
 
 
-@pytest.mark.parametrize("function", ["gelu", "hard_silu", waves], ids=str)
+@pytest.mark.parametrize(
+    "function", ["gelu", "hard_silu", waves], ids=["gelu", "hard_silu", "waves"]
+)
 def test_any_function_becomes_a_table_equal_to_keras(function):
     keras.utils.set_random_seed(1)
     inputs = keras.Input((3,))
