@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from hgq_rtl.errors import NumberError
 from hgq_rtl.fixed import ROUNDINGS, Fixed
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import INPUT, OPS
@@ -112,6 +111,3 @@ def scrambled(node: Node, masks: tuple[int, ...], columns: list[np.ndarray], see
             flipped = ((flipped & ((1 << t.width) - 1)) ^ sign) - sign
         noisy.append(np.where((flipped >= t.lo) & (flipped <= t.hi), flipped, n))
     return noisy
-
-
-__all__ = ["NumberError", "nodes", "samples", "scrambled", "types"]
