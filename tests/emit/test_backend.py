@@ -213,7 +213,7 @@ def test_workers_write_the_same_bytes(monkeypatch):
     serial = emit(plain.scheduled, plain.interface, plain.info).files
     monkeypatch.setattr(workers, "MIN_NODES", 0)
     monkeypatch.setattr(workers, "_cpus", lambda: 2)
-    monkeypatch.setattr("hgq_rtl.emit.amaranth._known", {})
+    monkeypatch.setattr("hgq_rtl.emit.amaranth.layers._known", {})
     calls = []
     run = workers._run
     monkeypatch.setattr(workers, "_run", lambda texts: calls.append(run(texts)) or calls[-1])
@@ -227,7 +227,7 @@ def test_a_worker_that_cannot_run_is_replaced(monkeypatch):
     serial = emit(plain.scheduled, plain.interface, plain.info).files
     monkeypatch.setattr(workers, "MIN_NODES", 0)
     monkeypatch.setattr(workers, "_cpus", lambda: 2)
-    monkeypatch.setattr("hgq_rtl.emit.amaranth._known", {})
+    monkeypatch.setattr("hgq_rtl.emit.amaranth.layers._known", {})
     monkeypatch.setattr(workers, "_run", lambda texts: None)
     assert emit(plain.scheduled, plain.interface, plain.info).files == serial
 
@@ -236,7 +236,9 @@ def test_a_layer_seen_before_is_not_converted_again(monkeypatch):
     graph = neuron()
     info = CoreInfo("tiny", "0.1.0", "c0ffee", 2.0, 2, "unit")
     first = emit(graph, interface_of(graph), info).files
-    monkeypatch.setattr("hgq_rtl.emit.amaranth.write_verilog", lambda texts: pytest.fail("again"))
+    monkeypatch.setattr(
+        "hgq_rtl.emit.amaranth.layers.write_verilog", lambda texts: pytest.fail("again")
+    )
     other = neuron()
     assert emit(other, interface_of(other), info).files == first
 

@@ -1,8 +1,7 @@
 """Layer modules through Amaranth: one rule per native op, one named signal per node.
 
-The only file that imports Amaranth. Signals are assigned in topological order and never from
-nested expressions, which Amaranth walks recursively; shifts are concatenations, because ``<<``
-costs a cell of its own.
+Signals are assigned in topological order and never from nested expressions, which Amaranth walks
+recursively; shifts are concatenations, because ``<<`` costs a cell of its own.
 """
 
 from __future__ import annotations
