@@ -10,6 +10,7 @@ from hgq_rtl.layers.batchnorm import (
 )
 from hgq_rtl.layers.config import LayerConfigScope
 from hgq_rtl.layers.conv import QConv1D, QConv2D, QConv3D
+from hgq_rtl.layers.conv_table import QConvT1D, QConvT2D
 from hgq_rtl.layers.dense import QDense
 from hgq_rtl.layers.dense_table import QDenseT
 from hgq_rtl.layers.depthwise import (
@@ -20,6 +21,7 @@ from hgq_rtl.layers.depthwise import (
 )
 from hgq_rtl.layers.einsum import QDot, QEinsum
 from hgq_rtl.layers.einsum_dense import QEinsumDense
+from hgq_rtl.layers.einsum_table import QEinsumDenseT
 from hgq_rtl.layers.layer import QLayer
 from hgq_rtl.layers.lut import QAffinedUnaryFunctionLUT, QUnaryFunctionLUT
 from hgq_rtl.layers.merge import (
@@ -78,6 +80,8 @@ __all__ = [
     "QConv1D",
     "QConv2D",
     "QConv3D",
+    "QConvT1D",
+    "QConvT2D",
     "QDense",
     "QDenseT",
     "QDepthwiseConv1D",
@@ -87,6 +91,7 @@ __all__ = [
     "QEinsumDense",
     "QEinsumDenseBatchNorm",
     "QEinsumDenseBatchnorm",
+    "QEinsumDenseT",
     "QGlobalAveragePooling1D",
     "QGlobalAveragePooling2D",
     "QGlobalAveragePooling3D",

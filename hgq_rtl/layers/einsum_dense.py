@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from hgq_rtl.errors import ConfigError
-from hgq_rtl.layers.equation import Equation
+from hgq_rtl.layers.equation import Equation, resolve
 from hgq_rtl.layers.weighted import QWeighted
 
 if TYPE_CHECKING:
@@ -45,34 +44,9 @@ class QEinsumDense(QWeighted):
 
     def resolve(self, input_shape: tuple[int | None, ...]) -> tuple[Equation, dict[str, Any]]:
         """The equation for an input shape, and the size of every letter."""
-        equation = Equation.parse(self.equation, (len(input_shape), None))
-        equation.check_batch(self.equation, both=False)
-        sizes: dict[str, Any] = dict(zip(equation.left, input_shape, strict=True))
-        written = self.equation.replace(" ", "").rpartition("->")[2].replace("...", "")
-        letters = [c for c in written if c != equation.left[0]]
-        if len(letters) != len(self.partial_output_shape):
-            raise ConfigError(
-                f"output_shape needs one number per letter of {''.join(letters)!r}",
-                received=repr(self.partial_output_shape),
-            )
-        for letter, size in zip(letters, self.partial_output_shape, strict=True):
-            if size is not None and sizes.setdefault(letter, size) != size:
-                raise ConfigError(
-                    f"output_shape contradicts the input along {letter!r}",
-                    received=f"{size}, but the input has {sizes[letter]}",
-                )
-        for letter in self.bias_axes or "":
-            if letter not in letters:
-                raise ConfigError(f"the bias axis {letter!r} is no axis of the result",
-                                  received=f"{self.equation!r}")  # fmt: skip
-        for letter in equation.right + (self.bias_axes or ""):
-            if sizes.get(letter) is None:
-                raise ConfigError(
-                    f"the size along {letter!r} is not known",
-                    received=f"input {tuple(input_shape)}, "
-                    f"output_shape {self.partial_output_shape}",
-                )
-        return equation, sizes
+        return resolve(
+            self.equation, self.partial_output_shape, input_shape, self.bias_axes or "", "bias"
+        )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the kernel of the equation, and a bias that broadcasts against the result."""

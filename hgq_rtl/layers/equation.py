@@ -6,6 +6,7 @@ import re
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hgq_rtl.errors import ConfigError
 
@@ -89,3 +90,43 @@ class Equation:
 def _unfit(text: str, n: int, rank: int | None) -> ConfigError:
     what = "the kernel cannot have an ellipsis" if rank is None else f"operand {n} has {rank} axes"
     return ConfigError("the equation does not fit the operands", received=f"{text!r}; {what}")
+
+
+def resolve(
+    text: str,
+    output_shape: Sequence[int | None],
+    input_shape: Sequence[int | None],
+    axes: str,
+    what: str,
+) -> tuple[Equation, dict[str, Any]]:
+    """The equation of a dense layer for an input shape, and the size of every letter.
+
+    ``output_shape``: of the written letters of the result after the batch axis, None where the
+    input says it. ``axes``: letters of the result along which ``what`` (such as the bias) varies.
+    Raises ConfigError where they contradict each other or leave a size open.
+    """
+    equation = Equation.parse(text, (len(input_shape), None))
+    equation.check_batch(text, both=False)
+    sizes: dict[str, Any] = dict(zip(equation.left, input_shape, strict=True))
+    written = text.replace(" ", "").rpartition("->")[2].replace("...", "")
+    letters = [c for c in written if c != equation.left[0]]
+    if len(letters) != len(output_shape):
+        raise ConfigError(f"output_shape needs one number per letter of {''.join(letters)!r}",
+                          received=repr(output_shape))  # fmt: skip
+    for letter, size in zip(letters, output_shape, strict=True):
+        if size is not None and sizes.setdefault(letter, size) != size:
+            raise ConfigError(
+                f"output_shape contradicts the input along {letter!r}",
+                received=f"{size}, but the input has {sizes[letter]}",
+            )
+    for letter in axes:
+        if letter not in letters:
+            raise ConfigError(f"the {what} axis {letter!r} is no axis of the result",
+                              received=repr(text))  # fmt: skip
+    for letter in equation.right + axes:
+        if sizes.get(letter) is None:
+            raise ConfigError(
+                f"the size along {letter!r} is not known",
+                received=f"input {tuple(input_shape)}, output_shape {output_shape}",
+            )
+    return equation, sizes

@@ -115,6 +115,17 @@ def shared(conf: QuantizerConfig | None, place: str, allow: bool) -> QuantizerCo
     )  # fmt: skip
 
 
+def true_bits(q: Quantizer, shape: tuple[int, ...]) -> Any:
+    """Bits with sign: the width of an address. ``Quantizer.bits`` counts signs for SAT only."""
+    bits = q.bits(shape)
+    if q.is_dummy or "k0" not in q.config or q.overflow_mode == "SAT":
+        return bits
+    sign = q.format._sign()
+    if sign.shape:
+        sign = q.format.mapper.to_tensor(sign, shape)
+    return bits + ops.where(bits > 0, sign, 0.0)
+
+
 @keras.saving.register_keras_serializable(package="hgq_rtl")
 class QUnaryFunctionLUT(QLayer):
     """Q(activation(Q(x))), elementwise: one table per element. Output of the input's shape.

@@ -10,19 +10,14 @@ from hgq_rtl.layers import QDenseT, Quantizer
 from hgq_rtl.lowering.model import lower
 from hgq_rtl.lowering.reference import Reference, check_layers
 from hgq_rtl.utils import trace_minmax
-from tests.battery.layer import Case, LayerBattery
+from tests.battery.layer import Case
+from tests.battery.table import PER_EDGE, TableBattery
 
-PER_EDGE = QuantizerConfig("kif", "table", homogeneous_axis=(0,))
 PER_INPUT = QuantizerConfig(homogeneous_axis=(0, -1))
 
 
-def weight(v):
-    return np.asarray(v.value).astype(np.float64)
-
-
-class TestQDenseT(LayerBattery):
-    layer = QDenseT
-    quantizers = ("iq", "toq")
+class TestQDenseT(TableBattery):
+    layer, plain = QDenseT, keras.layers.Dense
     cases = (
         # 9 bits in and out, signs included: 2^(9-6) look-up elements and one adder bit, per bit
         Case(
@@ -42,30 +37,11 @@ class TestQDenseT(LayerBattery):
         ),
     )  # fmt: skip
 
-    def expected(self, layer, x):
-        x = np.repeat(x[..., None], layer.n_out, axis=-1)
-        h = self.quantized(layer.iq, x)[..., None]
-        for n, kernel in enumerate(layer.kernels):
-            h = np.einsum("...ijk,ijkl->...ijl", h, weight(kernel))
-            if layer.use_bias:
-                h = h + weight(layer.biases[n])
-            if n < layer.n_hl:
-                silu = layer.subnn_activation.__name__ == "silu"
-                h = h / (1 + np.exp(-h)) if silu else np.tanh(h)
-        h = h[..., 0]
-        if layer.batch_norm:
-            scale = weight(layer.gamma) / np.sqrt(weight(layer.variance) + layer.bn_epsilon)
-            h = ((h - weight(layer.mean)) * scale + weight(layer.beta_bn)) / np.sqrt(layer.n_in)
-        y = self.quantized(layer.toq, h.astype(np.float32)).sum(-2)
-        return np.maximum(y, 0) if layer.activation.__name__ == "relu" else y
+    def connected(self, layer, x):
+        return np.repeat(x[..., None], layer.n_out, axis=-1)
 
-    def test_without_quantization_it_is_the_keras_layer(self):
-        """Keras has none: without quantizers and hidden layers it is linear."""
-        off = {f"{q}_conf": QuantizerConfig("dummy") for q in self.quantizers}
-        model, layer = self.model(self.cases[2], **off)
-        x = self.data(self.cases[2])
-        y = x @ weight(layer.kernels[0])[..., 0, 0] + weight(layer.biases[0])[..., 0].sum(0)
-        assert np.allclose(model(x), y, rtol=0, atol=1e-5)
+    def plain_arguments(self, case):
+        return {"units": case.arguments["n_out"], "use_bias": False}
 
 
 def model_of(**arguments):
