@@ -135,6 +135,32 @@ def report(folder: Folder) -> None:
 
 @app.command()
 @_reports_errors
+def synth(
+    folder: Folder,
+    place: Annotated[bool, typer.Option(help="Place and route on an ECP5, too.")] = False,
+    seeds: Annotated[int, typer.Option(help="Number of place-and-route runs.")] = 3,
+    per_layer: Annotated[bool, typer.Option(help="A second run that keeps layers apart.")] = True,
+    work: Annotated[Path | None, typer.Option(help="Keep the tools' files in this folder.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers to this file, too.")
+    ] = None,
+) -> None:
+    """Synthesize a project with Yosys, check the netlist, and compare with the estimate."""
+    import json
+
+    from hgq_rtl.synth import synth
+
+    with err.status("synthesizing"):
+        found = synth(
+            folder, place=place, seeds=range(1, seeds + 1), per_layer=per_layer, work=work
+        )
+    if json_file is not None:
+        json_file.write_text(json.dumps(dict(found.facts), indent=1) + "\n", encoding="utf-8")
+    out.print(found)
+
+
+@app.command()
+@_reports_errors
 def passes() -> None:
     """List the passes of the compiler in order."""
     from hgq_rtl.passes.pipeline import DEFAULT

@@ -71,3 +71,7 @@ class ProjectError(HgqRtlError):
 
 class CosimError(HgqRtlError):
     """A co-simulation that could not run, or found a difference."""
+
+
+class SynthError(HgqRtlError):
+    """A synthesis that could not run, or a netlist that computes something else."""

@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "project": {"emit", "cosim", "schedule", "ir", "fixed", "errors"},
     "cosim": {"ir", "fixed", "errors"},
     "report": {"schedule", "timing", "ir", "errors"},
+    "synth": {"project", "errors"},
     "doctor": set(),
     "design": {"emit", "ir", "passes", "project", "report", "schedule", "timing"},
     "flow": {"design", "errors", "lowering", "project", "schedule", "timing"},

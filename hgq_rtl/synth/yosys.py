@@ -1,0 +1,131 @@
+"""Synthesis with Yosys: cells by module, and the netlist."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hgq_rtl.errors import SynthError
+from hgq_rtl.synth.tools import place_files, run
+
+SYNTH = {
+    "xilinx": "synth_xilinx -family {family} -flatten -noiopad -nodsp -top {top}",
+    "ecp5": "synth_ecp5 -nobram -nodsp -top {top}",
+}
+"""The one command of each architecture. DSP blocks are left out: logic is what is counted."""
+MODELS = {"xilinx": "+/xilinx/cells_sim.v", "ecp5": "+/ecp5/cells_sim.v"}
+"""The vendors' cells as simulation models."""
+
+_LUT = re.compile(r"LUT[1-6](_2)?|LUT4|PFUMX|L6MUX21")
+_FLIP_FLOP = re.compile(r"FD[RSCP]E(_1)?|TRELLIS_FF")
+_CARRY = re.compile(r"CARRY[48]|CCU2C")
+_SHIFT = re.compile(r"SRL(16|C32)E")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What a netlist is made of. ``luts`` counts LUT1 to LUT6 and LUT6_2 as one each.
+
+    On ECP5 a carry cell holds two LUTs, which are counted; the multiplexers that join LUTs are
+    not. Inverters are not counted: they vanish into LUTs.
+    """
+
+    luts: int
+    flip_flops: int
+    carries: int
+    shift_registers: int
+    by_type: Mapping[str, int]
+
+
+def count(by_type: Mapping[str, int]) -> Cells:
+    """Cells by kind from cells by type."""
+
+    def total(pattern: re.Pattern[str]) -> int:
+        return sum(n for name, n in by_type.items() if pattern.fullmatch(name))
+
+    luts = total(_LUT) - by_type.get("PFUMX", 0) - by_type.get("L6MUX21", 0)
+    return Cells(
+        luts + 2 * by_type.get("CCU2C", 0),
+        total(_FLIP_FLOP),
+        total(_CARRY),
+        total(_SHIFT),
+        dict(sorted(by_type.items())),
+    )
+
+
+def synthesize(
+    files: Mapping[str, str],
+    top: str,
+    folder: Path,
+    *,
+    architecture: str = "xilinx",
+    family: str = "xcup",
+    keep: Collection[str] = (),
+    defer: bool = False,
+) -> dict[str, Cells]:
+    """Cells of every module that is left, by module name; one module unless ``keep`` names some.
+
+    ``files``: Verilog by file name. ``keep``: modules that are not flattened into their parent.
+    ``defer``: elaborate modules only with the parameters they are used with. Leaves ``netlist.v``,
+    ``netlist.json`` and the log in ``folder``.
+    """
+    place_files(folder, files)
+    script = [f"read_verilog {'-defer ' if defer else ''}{' '.join(files)}"]
+    if defer:
+        script.append(f"hierarchy -top {top}")
+    script += [f"setattr -mod -set keep_hierarchy 1 {name}" for name in keep]
+    script += [
+        SYNTH[architecture].format(top=top, family=family),
+        "tee -q -o stat.json stat -json",
+        "write_verilog -noattr netlist.v",
+        "write_json netlist.json",
+    ]
+    place_files(folder, {"synth.ys": "\n".join(script) + "\n"})
+    log = run("yosys", ["synth.ys"], folder)
+    place_files(folder, {"synth.log": log})
+    modules = json.loads((folder / "stat.json").read_text())["modules"]
+    found = {
+        name.removeprefix("\\"): count(
+            {
+                cell.removeprefix("\\"): n
+                for cell, n in facts["num_cells_by_type"].items()
+                if cell.removeprefix("\\") not in keep
+            }
+        )
+        for name, facts in modules.items()
+    }
+    if top not in found:
+        raise SynthError(f"Yosys left no module '{top}'", received=", ".join(found))
+    return found
+
+
+def as_gates(folder: Path, top: str, architecture: str = "xilinx") -> Path:
+    """The netlist of ``folder`` as AND gates, inverters and flip-flops, through the vendor's models.
+
+    The result is a JSON file for ``hgq_rtl.synth.gates``.
+    """
+    script = [
+        "read_verilog netlist.v",
+        f"read_verilog {MODELS[architecture]}",
+        f"hierarchy -check -top {top}",
+        "proc",
+        "flatten",
+        "opt_clean",
+        "opt_expr",
+        "memory -nomap",
+        "memory_map",
+        "techmap",
+        "dffunmap",
+        "opt_dff -simple-dffe",
+        "dffunmap",
+        "aigmap",
+        "opt_clean",
+        "delete t:$scopeinfo",  # notes on what was flattened
+        "write_json gates.json",
+    ]
+    place_files(folder, {"gates.ys": "\n".join(script) + "\n"})
+    run("yosys", ["gates.ys"], folder)
+    return folder / "gates.json"
