@@ -134,6 +134,7 @@ class Design:
             },
             optimized=self.graph,
             part=self.device.part,
+            target=self.device.target,
         )
         return replace(write_project(core, out, force=force), reference=self.reference)
 

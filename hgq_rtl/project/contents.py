@@ -43,6 +43,7 @@ def contents(core: Core) -> dict[str, str]:
         "clock_ns": core.clock_ns,
         "device": core.device,
         "part": core.part,
+        "target": core.target,
         "options": dict(core.options),
     }
     files[manifest.FILE] = to_json_text(manifest.build_manifest(facts, files))

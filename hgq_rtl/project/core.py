@@ -23,7 +23,8 @@ class Core:
 
     ``graph`` holds registers; ``optimized`` is the same before scheduling, if it is to be kept.
     ``latency`` counts clocks from ``valid_in`` to ``valid_out``. ``report`` and ``options`` are
-    written as JSON. ``part`` is the vendor's full part name, if the device has one. Raises
+    written as JSON. ``part`` is the vendor's full part name, if the device has one;
+    ``target`` its family. Raises
     ProjectError where these cannot become a folder.
     """
 
@@ -38,6 +39,7 @@ class Core:
     options: Mapping[str, Any] = field(default_factory=dict)
     optimized: Graph | None = None
     part: str = ""
+    target: str = "generic"
 
     def __post_init__(self) -> None:
         check_name(self.name)

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hgq_rtl.errors import SynthError
 from hgq_rtl.synth.tools import run
@@ -48,7 +49,7 @@ def route(folder: Path, seeds: Sequence[int] = (1, 2, 3)) -> Routed:
             raise SynthError("nextpnr found no clock: the design has no registers")
         found.append((min(clock["achieved"] for clock in facts["fmax"].values()), facts))
     median = sorted(found, key=lambda pair: pair[0])[len(found) // 2][1]
-    clocked = [
+    clocked: list[list[dict[str, Any]]] = [
         p["path"] for p in median["critical_paths"]
         if "async" not in p["from"] and "async" not in p["to"]
     ]  # fmt: skip

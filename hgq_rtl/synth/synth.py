@@ -61,8 +61,8 @@ class Synthesis:
             table.add_column(title, justify="right", footer=str(value))
         for layer in facts["layers"]:
             guess = layer["estimate"]
-            cells = (layer["luts"], f"{guess['luts']:.0f}", _ratio(layer["luts"], guess["luts"]))
-            cells += (layer["flip_flops"], guess["flip_flops"], layer["carries"])
+            cells = [layer["luts"], f"{guess['luts']:.0f}", _ratio(layer["luts"], guess["luts"])]
+            cells += [layer["flip_flops"], guess["flip_flops"], layer["carries"]]
             table.add_row(layer["name"] or "(border)", *map(str, cells))
         yield table
         if total["shift_registers"]:

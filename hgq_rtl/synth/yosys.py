@@ -103,7 +103,7 @@ def synthesize(
 
 
 def as_gates(folder: Path, top: str, architecture: str = "xilinx") -> Path:
-    """The netlist of ``folder`` as AND gates, inverters and flip-flops, through the vendor's models.
+    """The netlist of ``folder`` as gates and flip-flops, through the vendor's cell models.
 
     The result is a JSON file for ``hgq_rtl.synth.gates``.
     """

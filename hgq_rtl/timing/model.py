@@ -34,6 +34,9 @@ WIRING = frozenset({INPUT, CONST, SHIFT, CAST, REG})
 """Ops without logic of their own: bits are renamed, dropped or stored. They take no time and no
 LUTs on any device."""
 
+TARGETS = ("generic", "xilinx-us+", "xilinx-7", "ecp5")
+"""Families of devices: ``generic`` gets portable Verilog only."""
+
 FREE = ("", 0)
 """The size of a node whose types leave only wiring."""
 
@@ -148,6 +151,8 @@ class DelayModel:
     name: str
     part: str
     """What synthesis tools call the device."""
+    target: str
+    """The family whose primitives may be used, one of ``TARGETS``."""
     clk_to_q: int
     setup: int
     net: int
@@ -246,10 +251,10 @@ def load_device(name: str | Path) -> DelayModel:
 
 
 def _model(data: dict[str, Any], file: str) -> DelayModel:
-    known = {"name", "part", "clk_to_q", "setup", "net", "table", "rows"}
+    known = {"name", "part", "target", "clk_to_q", "setup", "net", "table", "rows"}
     rows, table = data.get("rows", {}), data.get("table", {})
     for what, names, expected in (
-        ("key", set(data), known),
+        ("key", set(data) | {"target"}, known),
         ("row", set(rows), set(ROWS)),
         ("table list", set(table), {"delay", "luts"}),
     ):
@@ -260,6 +265,7 @@ def _model(data: dict[str, Any], file: str) -> DelayModel:
     model = DelayModel(
         name=str(data["name"]),
         part=str(data["part"]),
+        target=_target(data.get("target", "generic"), file),
         **{key: int(_number(data[key], file, key)) for key in ("clk_to_q", "setup", "net")},
         rows={name: _row(row, file, name) for name, row in rows.items()},
         table_delay=_numbers(table["delay"], file, "table.delay"),
@@ -268,6 +274,16 @@ def _model(data: dict[str, Any], file: str) -> DelayModel:
     if len(model.table_delay) != len(model.table_luts):
         raise TimingError(f"device file '{file}': table.delay and table.luts differ in length")
     return model
+
+
+def _target(name: Any, file: str) -> str:
+    if name not in TARGETS:
+        raise TimingError(
+            f"device file '{file}': unknown target",
+            received=repr(name),
+            hint=f"Known: {', '.join(TARGETS)}",
+        )
+    return str(name)
 
 
 def _row(row: Any, file: str, name: str) -> Row:

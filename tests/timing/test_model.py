@@ -218,3 +218,14 @@ def test_unknown_devices_and_missing_files(tmp_path):
 def test_a_users_own_device_loads_from_its_path(tmp_path):
     (tmp_path / "mine.toml").write_text(UNIT.replace('"unit"', '"mine"'), encoding="utf-8")
     assert load_device(tmp_path / "mine.toml").name == "mine"
+
+
+def test_an_unknown_target_is_refused(tmp_path):
+    text = (DEVICES / "unit.toml").read_text()
+    (tmp_path / "mine.toml").write_text(text.replace('"generic"', '"asic"'))
+    with pytest.raises(TimingError) as error:
+        load_device(tmp_path / "mine.toml")
+    assert str(error.value) == (
+        "device file 'mine.toml': unknown target.\n  Received: 'asic'.\n"
+        "  Known: generic, xilinx-us+, xilinx-7, ecp5."
+    )

@@ -1,0 +1,45 @@
+"""Open tools on a written project. Slow: Yosys takes seconds for the smallest design."""
+
+import json
+import shutil
+
+import pytest
+
+from hgq_rtl.errors import SynthError
+from hgq_rtl.synth import synth
+from hgq_rtl.synth.synth import check_netlist
+from tests.synth.chain import chain
+
+pytestmark = pytest.mark.slow
+
+
+def test_synthesis_beside_the_estimate(tmp_path):
+    design = chain([6, 6, 3])
+    project = design.write(tmp_path / "chain")
+    found = synth(project.path, place=True, seeds=[1], work=tmp_path / "work")
+    facts = found.facts
+    assert facts["vectors"] > 1000
+    assert [layer["name"] for layer in facts["layers"]] == ["dense_0", "dense_1"]
+    assert 0 < facts["total"]["luts"] <= sum(layer["luts"] for layer in facts["layers"])
+    assert facts["total"]["flip_flops"] > 0
+    assert facts["routed"]["median_mhz"] > 0
+    assert set(facts["routed"]["layers"]) <= {"dense_0", "dense_1"}
+    json.dumps(dict(facts))
+    assert "the netlist, with the vendor's cell models, gives the right outputs" in str(found)
+
+    # A netlist of something else is noticed: one inverted LUT is enough.
+    bench = json.loads((project.path / "sim" / "bench.json").read_text())
+    wrong = tmp_path / "wrong"
+    shutil.copytree(tmp_path / "work" / "flat", wrong)
+    text = (wrong / "netlist.v").read_text()
+    assert ".INIT(4'h6)" in text
+    (wrong / "netlist.v").write_text(text.replace(".INIT(4'h6)", ".INIT(4'h9)", 1))
+    with pytest.raises(SynthError, match="the netlist computes"):
+        check_netlist(wrong, project.path / "sim", bench)
+
+
+def test_a_changed_project_is_refused(tmp_path):
+    project = chain([3, 2]).write(tmp_path / "chain")
+    (project.path / "rtl" / "chain.v").write_text("module chain; endmodule\n")
+    with pytest.raises(Exception, match="has changed since it was written"):
+        synth(project.path)
