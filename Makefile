@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	done || true)
 JOBS ?= 2
 
-.PHONY: help venv demo test test-slow lint types bench doctor clean
+.PHONY: help venv demo test test-slow test-models lint types bench doctor clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,10 @@ test: venv lint types ## everything but the slow tests
 
 test-slow: venv ## the slow tests
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m slow
+
+test-models: venv ## the models of MODELS=DIR (HGQ 2: name.keras, name.npz) against their outputs
+	@test -n "$(MODELS)" || { echo "make test-models MODELS=DIR"; exit 1; }
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "slow or not slow" tests/compat/test_hgq2_models.py --models $(MODELS)
 
 lint: venv ## ruff: lint and format
 	$(BIN)/ruff check .

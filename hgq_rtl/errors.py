@@ -41,6 +41,10 @@ class TrainingError(HgqRtlError):
     """A model that cannot be trained or traced as asked."""
 
 
+class ConversionError(HgqRtlError):
+    """A model or a name of another library that has no equal in this one."""
+
+
 class LoweringError(HgqRtlError):
     """A model or function that cannot become a graph."""
 

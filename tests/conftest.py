@@ -8,6 +8,26 @@ import hgq_rtl  # noqa: F401  picks the Keras backend before any test imports ke
 DATA = Path(__file__).parent / "data"
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        help="also check the models DIR/*.keras of HGQ 2 against DIR/*.npz (x, y_keras)",
+    )
+
+
+def pytest_generate_tests(metafunc):
+    """One test per model of --models, for those that ask for ``hgq2_model``."""
+    if "hgq2_model" in metafunc.fixturenames:
+        folder = metafunc.config.getoption("--models")
+        paths = sorted(folder.glob("*.keras")) if folder else []
+        reason = f"no *.keras in {folder}" if folder else "needs --models=DIR"
+        cases = paths or [pytest.param(None, marks=pytest.mark.skip(reason=reason))]
+        ids = [path.stem for path in paths] or ["none"]
+        metafunc.parametrize("hgq2_model", cases, ids=ids)
+
+
 @pytest.fixture(scope="session")
 def golden_quantize():
     """x, and for 924 combinations of modes and widths the expected y."""

@@ -1,0 +1,114 @@
+"""The layers of HGQ 2: what their arguments are called here, and what they save in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hgq_rtl.compat.hgq2.archive import Saved
+from hgq_rtl.compat.hgq2.tables import load_table
+from hgq_rtl.errors import ConversionError
+
+Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One layer class of HGQ 2, which has the same name here.
+
+    ``variables``: attributes here of its own variables, in the order HGQ 2 saves them; those that
+    a layer does not have are left out. ``quantizers``: attributes that are quantizers, in both.
+    ``parts``: attributes that are layers, with their classes.
+    ``renamed``, ``dropped``: arguments. ``adapt`` changes what is left, in place, and sees what
+    was saved of the layer. ``load`` takes the layer here and the parts not loaded yet, and removes
+    those it loads.
+    """
+
+    variables: str = ""
+    quantizers: str = "iq oq"
+    parts: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    dropped: str = ""
+    adapt: Callable[[Config, Saved], None] | None = None
+    load: Callable[[Any, dict[str, Saved]], None] | None = None
+
+    def arguments(self, config: Config, saved: Saved) -> Config:
+        """The constructor arguments here, from those that HGQ 2 saved (leaves translated)."""
+        dropped = {"quantization_config", "lora_rank", "lora_alpha", *self.dropped.split()}
+        result = {self.renamed.get(k, k): v for k, v in config.items() if k not in dropped}
+        if result.pop("synchronized", False):
+            raise ConversionError("batch moments cannot be synchronized between devices here",
+                                  received="synchronized=True")  # fmt: skip
+        if isinstance(result.get("beta0"), dict):
+            result["beta0"] = result["beta0"]["config"].get("value", 0.0)
+        if self.adapt is not None:
+            self.adapt(result, saved)
+        return result
+
+
+def _without_offset(config: Config, saved: Saved) -> None:
+    """HGQ 2 adds 1 where there is no beta; here that is a beta of 1."""
+    if not config["center"]:
+        config["center"] = True
+
+
+def _softmax(config: Config, saved: Saved) -> None:
+    if not config["stable"]:  # its exponential table has no input quantizer but that of the layer
+        config["exp_iq_conf"] = _DUMMY
+
+
+def _einsum_batchnorm(config: Config, saved: Saved) -> None:
+    """HGQ 2 saves none of the arguments of its normalization, and adds Keras's epsilon always."""
+    floats = [v for v in saved.variables if v.dtype != np.uint32]
+    # kernel, bias, gamma, beta, moving mean, moving variance
+    counts = len(floats) - int(config["enable_ebops"])
+    config.update(epsilon=1e-7, scale=counts == 5, normalize_axes=config["bias_axes"])
+
+
+_DUMMY = {
+    "module": "hgq_rtl.quantizers.config",
+    "class_name": "QuantizerConfig",
+    "config": {"q_type": "dummy", "place": "datalane", "params": {}},
+    "registered_name": "hgq_rtl>QuantizerConfig",
+}
+_WEIGHTED = Rule("kernel bias beta ebops", "iq kq bq oq")
+_MERGE = Rule("beta ebops")
+_POOLING = Rule("beta ebops")
+_BN = {f"bn_gamma_{s}": f"gamma_{s}" for s in ("initializer", "regularizer", "constraint")}
+
+RULES: dict[str, Rule] = {
+    "Quantizer": Rule(quantizers=""),
+    "QDense": _WEIGHTED,
+    "QEinsumDense": _WEIGHTED,
+    "QBatchNormDense": Rule(
+        "kernel bias gamma beta ebops moving_mean moving_variance", "iq kq bq oq", renamed=_BN
+    ),
+    "QEinsumDenseBatchnorm": Rule(
+        "kernel bias gamma beta ebops moving_mean moving_variance", "iq kq bq oq",
+        adapt=_einsum_batchnorm,
+    ),
+    "QBatchNormalization": Rule(
+        "gamma bn_beta moving_mean moving_variance beta ebops", "iq kq bq oq",
+        dropped="renorm renorm_clipping renorm_momentum", adapt=_without_offset,
+    ),
+    **{f"QConv{n}D": _WEIGHTED for n in (1, 2, 3)},
+    **dict.fromkeys(("QAdd", "QSubtract", "QMultiply", "QMaximum", "QMinimum"), _MERGE),
+    **dict.fromkeys(("QAveragePow2", "QDot", "QEinsum"), _MERGE),
+    "QSum": _MERGE,
+    "QMeanPow2": _MERGE,
+    **{
+        f"Q{scope}{kind}Pooling{n}D": _POOLING
+        for scope in ("", "Global") for kind in ("Max", "Average") for n in (1, 2, 3)
+    },
+    "QUnaryFunctionLUT": Rule("beta ebops"),
+    "QAffinedUnaryFunctionLUT": Rule("scale bias beta ebops"),
+    "QSoftmax": Rule(
+        "beta ebops",
+        parts={"exp_table": "QUnaryFunctionLUT", "inv_table": "QUnaryFunctionLUT"},
+        adapt=_softmax,
+    ),
+    "QDenseT": Rule("beta ebops", "iq toq oq", load=load_table),
+}  # fmt: skip
