@@ -20,6 +20,7 @@ from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.text import to_text
 from hgq_rtl.passes.pipeline import PassRecord, run
+from hgq_rtl.passes.target import Target
 from hgq_rtl.project.core import Core, check_name
 from hgq_rtl.project.project import Project, write_project
 from hgq_rtl.report.facts import facts
@@ -161,7 +162,7 @@ def build_design(
     """
     check_name(name)
     model = load_device(device)
-    graph, records = run(lowered, skip=skip, dump=dump, progress=progress)
+    graph, records = run(lowered, target=Target(model), skip=skip, dump=dump, progress=progress)
     progress("schedule")
     stages = schedule(
         graph,

@@ -55,7 +55,8 @@ def test_registers_at_both_ends(model, design):
 def test_report_is_data_and_text(design):
     facts = design.report().facts
     assert json.loads(json.dumps(facts)) == facts
-    assert [layer["name"] for layer in facts["layers"]] == ["dense"]
+    # Registers that delay an input belong to no layer.
+    assert {layer["name"] for layer in facts["layers"]} - {""} == {"dense"}
     assert facts["flip_flops"] == design.schedule.register_bits(design.graph) + design.latency
     assert facts["exactness"]["proven"] is True
     assert facts["exactness"]["arithmetic"] == "float32"

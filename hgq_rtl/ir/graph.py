@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,15 +12,18 @@ Rule = Callable[[Builder, Node], Node | None]
 """Gets a node whose arguments are rebuilt already; returns its replacement or None."""
 
 
-def toposort(roots: Iterable[Node]) -> list[Node]:
-    """Every node reachable from ``roots``, arguments before users. Iterative and linear."""
+def toposort(roots: Iterable[Node], known: Container[Node] = ()) -> list[Node]:
+    """Every node reachable from ``roots``, arguments before users. Iterative and linear.
+
+    What is ``known`` and what only known nodes need is left out.
+    """
     order: list[Node] = []
     done: set[Node] = set()
     for root in roots:
         stack = [(root, 0)]
         while stack:
             node, index = stack.pop()
-            if index == 0 and node in done:
+            if index == 0 and (node in done or node in known):
                 continue
             if index < len(node.args):
                 stack.append((node, index + 1))

@@ -8,7 +8,9 @@ from pathlib import Path
 from time import perf_counter
 
 from hgq_rtl.errors import IRError, PassError
+from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
+from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.ops import DOT, ROUND, restrict
 from hgq_rtl.ir.text import to_text
 from hgq_rtl.ir.verify import LOWERED, NATIVE, verify
@@ -17,22 +19,21 @@ from hgq_rtl.passes.expand import expand
 from hgq_rtl.passes.narrow import narrow
 from hgq_rtl.passes.round_first import round_first
 from hgq_rtl.passes.simplify import simplify
-
-Pass = Callable[[Graph], Graph]
+from hgq_rtl.passes.target import Pass, Target, anywhere, default_target
 
 DEFAULT: tuple[tuple[str, Pass], ...] = (
-    ("simplify", simplify),
+    ("simplify", anywhere(simplify)),
     # Rounding constants join the biases while these are still attributes of the neurons.
-    ("round-first", round_first),
-    ("simplify-2", simplify),
+    ("round-first", anywhere(round_first)),
+    ("simplify-2", anywhere(simplify)),
     # Matrices are solved while the neurons are still whole linear forms.
     ("cmvm", cmvm),
     # Rounding becomes adders before widths are cut, so that these are cut too.
-    ("expand", expand),
-    ("simplify-3", simplify),
-    ("narrow", narrow),
+    ("expand", anywhere(expand)),
+    ("simplify-3", anywhere(simplify)),
+    ("narrow", anywhere(narrow)),
     # Narrowing leaves casts of casts.
-    ("simplify-4", simplify),
+    ("simplify-4", anywhere(simplify)),
 )
 """Every pass in order. The last graph holds native ops only."""
 
@@ -49,6 +50,7 @@ class PassRecord:
 def run(
     graph: Graph,
     *,
+    target: Target | None = None,
     passes: tuple[tuple[str, Pass], ...] = DEFAULT,
     skip: Collection[str] = (),
     stop_after: int | None = None,
@@ -57,11 +59,13 @@ def run(
 ) -> tuple[Graph, list[PassRecord]]:
     """The graph after all passes, verified between every two; no output wider than before.
 
+    ``target``: what the graph is for (``default_target()`` if not given).
     ``skip`` names passes to leave out; ``expand`` cannot be. ``stop_after`` runs only the first
     so many passes (and then what a backend needs), to bisect a wrong result. ``dump`` is a
     folder that receives the graph's text after each pass.
     """
     _check_names(passes, skip)
+    target = target or default_target()
     verify(graph, LOWERED)
     types = [node.type for node in graph.outputs]
     records = [PassRecord("lower", len(graph.nodes), 0.0)]
@@ -72,7 +76,7 @@ def run(
             continue
         progress(name)
         start = perf_counter()
-        graph = function(graph)
+        graph = function(graph, target)
         records.append(PassRecord(name, len(graph.nodes), perf_counter() - start))
         try:
             verify(graph, LOWERED)
@@ -85,11 +89,16 @@ def run(
             ) from error
         _dump(dump, number, name, graph)
     graph = graph.with_outputs(
-        restrict(graph.builder, node, t) for node, t in zip(graph.outputs, types, strict=True)
+        _restricted(graph, node, t) for node, t in zip(graph.outputs, types, strict=True)
     )
     if not any(node.op in (DOT, ROUND) for node in graph.nodes):
         verify(graph, NATIVE)
     return graph, records
+
+
+def _restricted(graph: Graph, node: Node, t: Fixed) -> Node:
+    with graph.builder.at(graph.origin(node)):
+        return restrict(graph.builder, node, t)
 
 
 def bisect(

@@ -11,21 +11,32 @@ from da4ml.cmvm import solve
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.passes.cmvm.program import AdderProgram, Matrix, Term
 
-EXTRA_DEPTH = 2
-"""Adder levels allowed over a plain balanced tree (``hard_dc``); sharing needs some."""
-
 LARGEST_WEIGHT = 1 << 24
 """The solver reads weights as float32, which is exact below this."""
 
 _INPUT, _ADD, _SUB = -1, 0, 1
 
 
-def solve_with_da4ml(matrix: Matrix, inputs: Sequence[Fixed]) -> AdderProgram:
-    """An unchecked adder program for ``matrix`` on inputs of these intervals."""
+def solve_with_da4ml(
+    matrix: Matrix,
+    inputs: Sequence[Fixed],
+    *,
+    levels: Sequence[int] | None = None,
+    extra: int = 2,
+) -> AdderProgram:
+    """An unchecked adder program for ``matrix`` on inputs of these intervals.
+
+    ``levels``: for each input, how many adders late it comes. ``extra``: how many levels above a
+    balanced tree the slowest output should need; da4ml may exceed that.
+    """
     kernel = np.array(matrix, dtype=np.float32).T
     intervals = [(t.lo * 2.0**t.exp, t.hi * 2.0**t.exp, 2.0**t.exp) for t in inputs]
-    pipeline = solve(np.ascontiguousarray(kernel), hard_dc=EXTRA_DEPTH, qintervals=intervals,
-                     latencies=[0.0] * len(inputs))  # fmt: skip
+    pipeline = solve(
+        np.ascontiguousarray(kernel),
+        hard_dc=extra,
+        qintervals=intervals,
+        latencies=[float(level) for level in levels or [0] * len(inputs)],
+    )
     steps: list[tuple[Term, Term]] = []
     terms = [Term(j, 0) for j in range(len(inputs))]
     for stage in pipeline.solutions:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hgq_rtl.errors import PassError
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import ADD, SHIFT, constant
+from hgq_rtl.passes.cmvm.tables import sum_table
 
 Matrix = tuple[tuple[int, ...], ...]
 """Integer weights, one row per output."""
@@ -26,16 +27,22 @@ class Term:
     negative: bool = False
 
 
+Sum = tuple[tuple[int, int], ...]
+"""A weighted sum of inputs: pairs (input, integer weight), in the order of the inputs."""
+
+
 @dataclass(frozen=True)
 class AdderProgram:
-    """Values 0 to inputs-1 are the inputs; every step adds two earlier values.
+    """Values 0 to inputs-1 are the inputs, then come the tables; every step adds two earlier ones.
 
-    A step is (a, b): the first term is never negative. ``outputs`` has one term per output.
+    A step is (a, b): the first term is never negative. ``outputs`` has one term per output. Each
+    of ``tables`` looks a weighted sum of few inputs up.
     """
 
     inputs: int
     steps: tuple[tuple[Term, Term], ...]
     outputs: tuple[Term, ...]
+    tables: tuple[Sum, ...] = ()
 
     def check(self, matrix: Matrix) -> None:
         """Raise PassError unless the outputs are exactly the rows of ``matrix``."""
@@ -49,6 +56,7 @@ class AdderProgram:
     def linear_forms(self) -> list[dict[int, int]]:
         """For each output its exact integer coefficient of every input, zeros left out."""
         forms: list[dict[int, int]] = [{j: 1 << _UNIT} for j in range(self.inputs)]
+        forms += [{j: w << _UNIT for j, w in table if w} for table in self.tables]
         for a, b in self.steps:
             forms.append(_combine(_scaled(forms, a), _scaled(forms, b)))
         return [
@@ -58,6 +66,9 @@ class AdderProgram:
     def build(self, build: Builder, inputs: Sequence[Node]) -> list[Node]:
         """The program as nodes; a sum of zero terms is the constant zero."""
         values = list(inputs)
+        for table in self.tables:
+            used, weights = zip(*table, strict=True)
+            values.append(sum_table(build, [inputs[j] for j in used], weights))
         for a, b in self.steps:
             values.append(
                 build(ADD, _shifted(build, values, a), _shifted(build, values, b), sub=b.negative)

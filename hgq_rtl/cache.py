@@ -1,0 +1,102 @@
+"""Results on disk, by content: what was computed once for equal inputs is read back.
+
+``HGQ_RTL_CACHE`` is a folder to use instead of the platform's own for caches, or ``off``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+VARIABLE = "HGQ_RTL_CACHE"
+LARGEST = 256 << 20
+"""Bytes that the cache may take; the entries unused for longest go first."""
+_CHECK_EVERY = 256
+"""Entries written by this process between two looks at the size."""
+
+_written = 0
+
+
+def folder() -> Path | None:
+    """Where entries are; None where the user switched the cache off."""
+    chosen = os.environ.get(VARIABLE, "")
+    if chosen.lower() == "off":
+        return None
+    return Path(chosen) if chosen else user_cache_path("hgq_rtl", appauthor=False)
+
+
+def digest(*parts: str | bytes) -> str:
+    """The name of an entry: a hash of everything that its value depends on."""
+    sha = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        sha.update(len(data).to_bytes(8, "little") + data)
+    return sha.hexdigest()[:40]
+
+
+def path(kind: str, name: str) -> Path | None:
+    """The file of an entry, whether it exists or not."""
+    where = folder()
+    return None if where is None else where / kind / name[:2] / name
+
+
+def read(kind: str, name: str) -> bytes | None:
+    """The entry, or None. Its file is marked as used."""
+    file = path(kind, name)
+    if file is None:
+        return None
+    try:
+        data = file.read_bytes()
+    except OSError:
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(file)
+    return data
+
+
+def write(kind: str, name: str, data: bytes) -> None:
+    """Store an entry whole or not at all; a folder that cannot be written to is no error.
+
+    Safe beside other processes: a file appears under its name only when it is complete.
+    """
+    global _written
+    file = path(kind, name)
+    if file is None:
+        return
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".new-")
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(data)
+            os.replace(temporary, file)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        _written += 1
+        if _written % _CHECK_EVERY == 1:
+            trim()
+
+
+def trim(largest: int = LARGEST) -> None:
+    """Delete the entries unused for longest until at most ``largest`` bytes are left."""
+    where = folder()
+    if where is None:
+        return
+    entries = []
+    for file in where.glob("*/*/*"):
+        with contextlib.suppress(OSError):
+            stat = file.stat()
+            entries.append((stat.st_mtime_ns, str(file), stat.st_size))
+    total = sum(size for _, _, size in entries)
+    for _, name, size in sorted(entries):
+        if total <= largest:
+            return
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+            total -= size

@@ -1,0 +1,132 @@
+"""The cheapest solution of a matrix on a device, among those that come in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from hgq_rtl.fixed import Fixed
+from hgq_rtl.ir.graph import toposort
+from hgq_rtl.ir.node import Builder, Node
+from hgq_rtl.ir.ops import ADD, INPUT
+from hgq_rtl.passes.cmvm.da4ml_engine import LARGEST_WEIGHT, solve_with_da4ml
+from hgq_rtl.passes.cmvm.lookup_engine import solve_with_tables
+from hgq_rtl.passes.cmvm.program import AdderProgram, Matrix
+from hgq_rtl.passes.cmvm.sharing import WEIGHS
+from hgq_rtl.passes.cmvm.sharing_engine import solve_by_sharing
+from hgq_rtl.passes.target import Target
+from hgq_rtl.timing.model import DelayModel
+
+Key = tuple[Matrix, tuple[Fixed, ...], tuple[int, ...]]
+"""What a solution depends on: weights, and for each input its interval and its adders of delay."""
+
+LARGE = 3_000
+"""Non-zero weights from which on only our own search is tried: the others would take seconds."""
+
+MIXING_ROUNDS = 3
+"""How often rows may move from sharing to tables; what is left shares less each time."""
+
+TABLE_BITS = (5, 6)
+"""Address bits of tables that are tried; with 5 two result bits share a LUT on most devices."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A program's area in LUTs, its slowest output in ps, and what each output alone needs."""
+
+    luts: float
+    delay: int
+    private: tuple[float, ...]
+
+
+def choose(key: Key, target: Target) -> AdderProgram:
+    """The program with the fewest LUTs, checked to be the matrix.
+
+    No output comes later than the slowest of the fastest program plus the target's
+    ``extra_levels`` adders; this is measured on each program with the device's delays.
+    """
+    matrix, _, _ = key
+    found: list[tuple[Measured, AdderProgram]] = []
+    for program in _candidates(key, target):
+        program.check(matrix)
+        found.append((measure(program, key, target), program))
+    latest = min(m.delay for m, _ in found) + target.extra_levels * level_ps(target.device)
+    return min((pair for pair in found if pair[0].delay <= latest), key=lambda p: p[0].luts)[1]
+
+
+def _candidates(key: Key, target: Target) -> Iterator[AdderProgram]:
+    matrix, inputs, levels = key
+    extras = sorted({0, target.extra_levels})
+    large = sum(w != 0 for row in matrix for w in row) > LARGE
+
+    for weigh in ("overlap",) if large else WEIGHS:
+        for extra in extras:
+            yield solve_by_sharing(matrix, inputs, weigh=weigh, levels=levels, extra=extra)
+    if large:
+        return
+    if max(abs(w) for row in matrix for w in row) < LARGEST_WEIGHT:
+        for depth in extras:
+            yield solve_with_da4ml(matrix, inputs, levels=levels, extra=depth)
+    for bits in TABLE_BITS:
+        yield from _with_tables(key, target, bits)
+
+
+def _with_tables(key: Key, target: Target, bits: int) -> Iterator[AdderProgram]:
+    """All rows as tables; then only those that are cheaper so than what sharing needs for them."""
+    matrix, inputs, levels = key
+    if not any(t.width < bits for t in inputs):
+        return
+
+    def solve(tabled: Sequence[bool]) -> AdderProgram:
+        return solve_with_tables(matrix, inputs, address_bits=bits, tabled=tabled, levels=levels)
+
+    everywhere = solve([True] * len(matrix))
+    yield everywhere
+    alone = measure(everywhere, key, target).private
+    tabled = [False] * len(matrix)
+    for _ in range(MIXING_ROUNDS):
+        shared = measure(solve(tabled), key, target).private
+        better = [t or a < s for t, a, s in zip(tabled, alone, shared, strict=True)]
+        if better == tabled:
+            return
+        tabled = better
+        yield solve(tabled)
+
+
+def measure(program: AdderProgram, key: Key, target: Target) -> Measured:
+    """Area and delay of a program on the target, with inputs of these intervals and times."""
+    _, inputs, levels = key
+    level = level_ps(target.device)
+    build = Builder()
+    nodes = [build(INPUT, name=f"x{j}", lo=t.lo, hi=t.hi, exp=t.exp) for j, t in enumerate(inputs)]
+    outputs = program.build(build, nodes)
+    order = toposort(outputs)
+    arrival: dict[Node, int] = {node: at * level for node, at in zip(nodes, levels, strict=True)}
+    for node in order:
+        if node not in arrival:
+            begin = max((arrival[arg] for arg in node.args), default=0)
+            arrival[node] = begin + target.device.delay(node)
+    owner: dict[Node, int] = {}
+    for number, node in enumerate(outputs):
+        owner[node] = -1 if node in owner else number
+    private = [0.0] * len(outputs)
+    total = 0.0
+    for node in reversed(order):
+        luts = target.device.cost(node)
+        total += luts
+        mine = owner[node]
+        if mine >= 0:
+            private[mine] += luts
+        for arg in node.args:
+            owner[arg] = mine if owner.get(arg, mine) == mine else -1
+    delay = max((arrival[node] for node in outputs), default=0)
+    return Measured(total, delay, tuple(private))
+
+
+@cache
+def level_ps(device: DelayModel) -> int:
+    """Picoseconds of an adder of usual width."""
+    build = Builder()
+    a, b = (build(INPUT, name=name, lo=-128, hi=127, exp=0) for name in "ab")
+    return max(1, device.delay(build(ADD, a, b, sub=False)))

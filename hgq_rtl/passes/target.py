@@ -1,0 +1,43 @@
+"""Target: what a pass may know of the hardware that a graph is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+
+from hgq_rtl.ir.graph import Graph
+from hgq_rtl.timing.model import DelayModel, load_device
+
+DEFAULT_DEVICE = "xcvu13p-2"
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The device, and how much time may be spent to save area.
+
+    ``extra_levels``: how many adders later than the fastest tree the slowest output of a matrix
+    may come.
+    """
+
+    device: DelayModel
+    extra_levels: int = 1
+
+
+Pass = Callable[[Graph, Target], Graph]
+"""An optimisation: an equal graph that is cheaper on the target."""
+
+
+def anywhere(function: Callable[[Graph], Graph]) -> Pass:
+    """A pass that does the same on every target."""
+
+    @wraps(function)
+    def run(graph: Graph, target: Target) -> Graph:
+        return function(graph)
+
+    return run
+
+
+def default_target() -> Target:
+    """The target where the user names none."""
+    return Target(load_device(DEFAULT_DEVICE))
