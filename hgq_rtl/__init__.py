@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from hgq_rtl.design import Design
     from hgq_rtl.errors import HgqRtlError
     from hgq_rtl.flow import compile
+    from hgq_rtl.project.delivery import Delivery
     from hgq_rtl.project.project import Project, open_project
 
-__all__ = ["Design", "HgqRtlError", "Project", "compile", "open_project"]
+__all__ = ["Delivery", "Design", "HgqRtlError", "Project", "compile", "open_project"]
 
 _HOMES = {
+    "Delivery": "hgq_rtl.project.delivery",
     "Design": "hgq_rtl.design",
     "HgqRtlError": "hgq_rtl.errors",
     "Project": "hgq_rtl.project.project",

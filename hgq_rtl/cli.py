@@ -59,11 +59,28 @@ def compile_command(
     ] = None,
     register_inputs: Annotated[bool, typer.Option(help="Registers behind the inputs.")] = False,
     register_outputs: Annotated[bool, typer.Option(help="Registers before the outputs.")] = True,
+    in_beat: Annotated[
+        int | None, typer.Option(help="TDATA bits of the AXI4-Stream input (default: a sample).")
+    ] = None,
+    out_beat: Annotated[
+        int | None, typer.Option(help="TDATA bits of the AXI4-Stream output (default: a sample).")
+    ] = None,
+    global_retiming: Annotated[
+        bool, typer.Option(help="Let Vivado move registers across logic.")
+    ] = False,
+    place: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Region of a layer: LAYER=SLR1 or LAYER=CLOCKREGION_X0Y0:CLOCKREGION_X3Y1."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option(help="Replace a project written before.")] = False,
 ) -> None:
     """Compile a trained model and write its project folder."""
     from hgq_rtl.flow import compile
+    from hgq_rtl.project.delivery import Delivery
 
+    delivery = Delivery(in_beat, out_beat, global_retiming, dict(map(_placed, place or [])))
     if folder.exists() and not force:
         # Known before the work, so said before the work.
         from hgq_rtl.errors import ProjectError
@@ -86,7 +103,7 @@ def compile_command(
             progress=status.update,
         )
         status.update("writing Verilog")
-        project = design.write(folder, force=force)
+        project = design.write(folder, force=force, delivery=delivery)
     out.print(design.report())
     out.print(f"written to {project.path}", highlight=False)
 
@@ -103,6 +120,7 @@ def verify(
     ] = None,
     random: Annotated[int, typer.Option(help="Number of random vectors.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the random vectors.")] = 0,
+    axis: Annotated[bool, typer.Option(help="Through the AXI4-Stream shell as well.")] = False,
 ) -> None:
     """Simulate a project's Verilog and compare every output bit."""
     from hgq_rtl.project.project import open_project
@@ -120,7 +138,7 @@ def verify(
             double = (project.report.get("exactness") or {}).get("arithmetic") == "float64"
             reference = Reference(load(model), float64=double)
             expected = reference(project.interface.arrays(x))
-    out.print(str(project.verify(x, y_expected=expected, random=random, seed=seed)))
+    out.print(str(project.verify(x, y_expected=expected, random=random, seed=seed, axis=axis)))
 
 
 @app.command()
@@ -201,6 +219,15 @@ def _declared(text: str) -> tuple[str, tuple[int, int, int]]:
             "--input is written NAME=k,i,f", received=repr(text), hint="Example: --input x=1,3,8"
         ) from None
     return name, (k, i, f)
+
+
+def _placed(text: str) -> tuple[str, str]:
+    layer, _, region = text.rpartition("=")
+    if not layer:
+        raise ConfigError(
+            "--place is written LAYER=REGION", received=repr(text), hint="Example: dense_1=SLR1"
+        )
+    return layer, region
 
 
 def _arrays(path: Path) -> Any:

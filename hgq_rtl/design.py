@@ -22,6 +22,7 @@ from hgq_rtl.ir.text import to_text
 from hgq_rtl.passes.pipeline import PassRecord, run
 from hgq_rtl.passes.target import Target
 from hgq_rtl.project.core import Core, check_name
+from hgq_rtl.project.delivery import Delivery
 from hgq_rtl.project.project import Project, write_project
 from hgq_rtl.report.facts import facts
 from hgq_rtl.report.table import Report
@@ -113,10 +114,14 @@ class Design:
         )
         return emit(self.scheduled, self.interface, info)
 
-    def write(self, out: str | PathLike[str], *, force: bool = False) -> Project:
+    def write(
+        self, out: str | PathLike[str], *, force: bool = False, delivery: Delivery | None = None
+    ) -> Project:
         """Write the project folder ``out``, whole or not at all.
 
-        Raises ProjectError if ``out`` exists; ``force`` replaces a project written before.
+        ``delivery``: the beats of the AXI4-Stream shell, where layers are placed, and other
+        choices about the folder. Raises ProjectError if ``out`` exists; ``force`` replaces a
+        project written before.
         """
         core = Core(
             name=self.name,
@@ -131,11 +136,12 @@ class Design:
                 "register_inputs": self.schedule.register_inputs,
                 "register_outputs": self.schedule.register_outputs,
                 "passes": [record.name for record in self.passes[1:]],
-                "model_hash": self.model_hash,
             },
             optimized=self.graph,
             part=self.device.part,
             target=self.device.target,
+            model_hash=self.model_hash,
+            delivery=delivery or Delivery(),
         )
         return replace(write_project(core, out, force=force), reference=self.reference)
 

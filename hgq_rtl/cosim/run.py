@@ -37,20 +37,28 @@ class Run:
 
 
 def run_regression(
-    sim: Path, work: Path, *, probe: int | None = None, announce: Announce = lambda phase: None
+    sim: Path,
+    work: Path,
+    *,
+    probe: int | None = None,
+    axis: bool = False,
+    announce: Announce = lambda phase: None,
 ) -> Run:
     """Simulate the vectors in ``work/vectors``; with ``probe``, read the signals of that one.
+
+    ``axis``: the AXI4-Stream shell instead of the packed top.
 
     ``sim``: the folder's ``sim/``. The output of all tools goes to a log in ``work``. Raises
     CosimError if a tool is missing, or the build or the simulator fails; differences between
     values and vectors are in the result.
     """
-    name = "regression" if probe is None else "probe"
+    name = "axis" if axis else "regression" if probe is None else "probe"
     log = work / f"{name}.log"
-    result = work / ("result.json" if probe is None else "probe.json")
+    result = work / ("result.json" if name == "regression" else f"{name}.json")
     command = [sys.executable, str(sim / "run.py"), "--work", str(work)]
     command += ["--vectors", str(work / "vectors")]
     command += [] if probe is None else ["--probe", str(probe)]
+    command += ["--axis"] if axis else []
     started = time.monotonic()
     status, running = _execute(command, log, announce)
     ended = time.monotonic()

@@ -50,6 +50,8 @@ class VerifyResult:
     """Vectors whose outputs were also compared with Keras's."""
     latency: int
     """Clocks from valid_in to valid_out."""
+    axis: int
+    """Vectors that also went through the AXI4-Stream shell."""
     build_s: float
     """Seconds to build the simulator."""
     run_s: float
@@ -62,6 +64,7 @@ class VerifyResult:
 
     def __str__(self) -> str:
         keras = f"; {self.keras} equal to Keras" if self.keras else ""
+        keras += f"; {self.axis} through AXI4-Stream" if self.axis else ""
         return (
             f"{self.vectors} vectors, every bit equal ({self.data} data, {self.corner} corner, "
             f"{self.random} random; {self.with_gaps} again with gaps in valid_in{keras}); "
@@ -76,12 +79,14 @@ def verify(
     y_expected: Data | None = None,
     random: int = 1000,
     seed: int = 0,
+    axis: bool = False,
     work: Path | None = None,
     console: Console | None = None,
 ) -> VerifyResult:
     """Simulate data, corner and random vectors; raise CosimError at the first difference.
 
-    ``y_expected``: Keras's outputs for ``x``. ``work``: where the simulator is built and the
+    ``y_expected``: Keras's outputs for ``x``. ``axis``: send them through the AXI4-Stream shell
+    as well, with gaps, back-pressure and resets. ``work``: where the simulator is built and the
     logs are kept (default: ``sim/sim_build`` of the design). ``console``: where progress is
     shown (default: the terminal's standard error).
     """
@@ -110,6 +115,9 @@ def verify(
 
         done = run_regression(subject.sim, work, announce=announce)
         check_result(subject, inputs, expected, done.result, work)
+        if axis:
+            shell = run_regression(subject.sim, work, axis=True, announce=announce)
+            check_shell(subject, len(inputs), shell.result)
     return VerifyResult(
         data=len(data),
         corner=len(corner),
@@ -117,6 +125,7 @@ def verify(
         with_gaps=min(len(inputs), GAP_VECTORS),
         keras=0 if keras is None else len(keras),
         latency=subject.latency,
+        axis=len(inputs) if axis else 0,
         build_s=done.build_s,
         run_s=done.run_s,
     )
@@ -164,6 +173,30 @@ def check_result(
             raise rtl_fault(subject, expected, found, _probe(subject, inputs, vector, work))
     if (fault := keras_fault(subject, expected)) is not None:
         raise fault
+
+
+def check_shell(subject: Subject, count: int, result: Mapping[str, Any]) -> None:
+    """Raise CosimError unless every pass through the AXI4-Stream shell found nothing."""
+    passes = result.get("passes", {})
+    seen = passes.get("full_rate", {"vectors": 0})["vectors"]
+    if seen != count:
+        raise CosimError(
+            f"the testbench of the AXI4-Stream shell compared {seen} of {count} vectors",
+            where=f"design '{subject.name}'",
+        )
+    for name, found in passes.items():
+        if not found["mismatches"] and not found["protocol_errors"]:
+            continue
+        first = found["first_protocol_error"]
+        if found["mismatches"]:
+            wrong = found["wrong"][0]
+            first = f"sample {wrong['sample']} has beats {' '.join(wrong['rtl'])}"
+        raise CosimError(
+            f"the AXI4-Stream shell is wrong: {first}",
+            where=f"design '{subject.name}' ({name.replace('_', ' ')})",
+            hint=f"{found['mismatches']} samples wrong, {found['protocol_errors']} faults of "
+            "the protocol, while the core alone is right",
+        )
 
 
 def _probe(subject: Subject, inputs: Ints, vector: int, work: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -46,6 +46,8 @@ class Emitted:
     """Bus name in ``<top>_packed`` by name of the interface's port; width 0 left out."""
     signals: Mapping[Node, str]
     """Path below the top of the signal that holds a node, such as ``u_dense_1.neuron_3_add``."""
+    instances: Mapping[str, str] = field(default_factory=dict)
+    """Layer to the name of its instance in the top."""
 
 
 class Backend(Protocol):

@@ -1,12 +1,12 @@
-"""The top module, its packed wrapper and file headers: wires between modules, no arithmetic."""
+"""The top module and its packed wrapper: wires between modules, no arithmetic."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 
+from hgq_rtl.emit import headers
 from hgq_rtl.emit.backend import CoreInfo, Emitted
-from hgq_rtl.emit.names import Names, comment
+from hgq_rtl.emit.names import Names
 from hgq_rtl.emit.partition import CLOCK, Module, Partition, partition, resolve
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
@@ -14,6 +14,8 @@ from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Node
 
 VALID_IN, VALID_OUT, VALID = "valid_in", "valid_out", "valid"
+SHELLS = ("_axis", "_types", "_sv", "_vhdl")
+"""Suffixes of the modules and packages around a core, which no layer may take."""
 
 
 def assemble(
@@ -26,6 +28,8 @@ def assemble(
     modules = Names()
     top = modules(info.name)
     packed_top = modules(f"{top}_packed")
+    for suffix in SHELLS:
+        modules(f"{top}{suffix}")
     names = Names(CLOCK, VALID_IN, VALID_OUT, VALID)
     inputs = _element_names(interface.inputs, names)
     outputs = _element_names(interface.outputs, names)
@@ -42,16 +46,17 @@ def assemble(
         for port in (*interface.inputs, *interface.outputs)
         if port.width
     }
-    header = _header(info, interface, inputs, outputs)
+    header = headers.core(info, interface, inputs, outputs)
     files = {
-        f"{module.name}.v": _module_header(info, module, top) + text
+        f"{module.name}.v": headers.layer(info, module, top) + text
         for module, text in zip(parts.modules, convert(parts.modules), strict=True)
     }
     files[f"{top}.v"] = header + _top(
         graph, interface, info, top, parts, instances, names, inputs, outputs
     )
     files[f"{packed_top}.v"] = header + _packed(interface, top, packed_top, packed, inputs, outputs)
-    return Emitted(top, files, inputs, outputs, packed, signals)
+    placed = {m.scope: instances[m.name] for m in parts.modules if m.scope}
+    return Emitted(top, files, inputs, outputs, packed, signals, placed)
 
 
 def _element_names(ports: Sequence[Port], names: Names) -> tuple[str, ...]:
@@ -68,90 +73,6 @@ def _types(ports: Sequence[Port]) -> list[Fixed]:
 
 def _bits(width: int) -> str:
     return f"[{width - 1}:0] "
-
-
-# --- headers ---------------------------------------------------------------------------------
-
-
-def decimal(n: int, exp: int) -> str:
-    """n·2^exp in decimal where that is short, else as a product.
-
-    >>> decimal(31, -3), decimal(-5, 2), decimal(3, -40)
-    ('3.875', '-20', '3*2^-40')
-    """
-    if n.bit_length() > 256:
-        return f"{n:#x}*2^{exp}"  # Python refuses to write very long decimals
-    if 0 <= exp <= 32:
-        return str(n << exp)
-    if not -16 <= exp < 0:
-        return f"{n}*2^{exp}"
-    sign, whole, rest = "-" * (n < 0), *divmod(Fraction(abs(n), 1 << -exp), 1)
-    digits = str(rest * 10**-exp).zfill(-exp).rstrip("0")
-    return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
-
-
-def describe(t: Fixed) -> tuple[str, str, str]:
-    """Sign and width, ``fixed<width, exponent of the LSB>``, and the range as numbers."""
-    sign = "s" if t.signed else "u"
-    kind = "fixed" if t.signed else "ufixed"
-    return (
-        f"{sign}{t.width}",
-        f"{kind}<{t.width},{t.exp}>",
-        f"[{decimal(t.lo, t.exp)}, {decimal(t.hi, t.exp)}]",
-    )
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "//   " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
-def _facts(info: CoreInfo) -> list[str]:
-    return [
-        f"// Model {comment(info.model_hash)}, compiled by hgq_rtl {comment(info.version)} "
-        f"for {comment(info.device)} at {info.clock_ns:g} ns.",
-    ]
-
-
-def _header(
-    info: CoreInfo, interface: Interface, inputs: Sequence[str], outputs: Sequence[str]
-) -> str:
-    rows = [("name", "dir", "bits", "format", "range")]
-    for way, names, ports in (
-        ("in", inputs, interface.inputs),
-        ("out", outputs, interface.outputs),
-    ):
-        for name, t in zip(names, _types(ports), strict=True):
-            if name:
-                rows.append((name, way, *describe(t)))
-    lines = [
-        f"// {comment(info.name)}: a new sample every clock, result {info.latency} clocks later.",
-        *_facts(info),
-        "//",
-        "// fixed<w,e>: w bits, two's complement, the LSB is worth 2^e; ufixed has no sign bit.",
-        *_table(rows),
-        "",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _module_header(info: CoreInfo, module: Module, top: str) -> str:
-    layer = f"layer '{comment(module.scope)}'" if module.scope else "what belongs to no layer"
-    rows = [("name", "dir", "bits", "format", "range")]
-    for way, nodes in (("in", module.graph.inputs), ("out", module.graph.outputs)):
-        rows += [(module.signals[n], way, *describe(n.type)) for n in nodes if n in module.signals]
-    lines = [
-        f"// {module.name}: {layer} of {top}, latency {info.latency} clocks in all.",
-        *_facts(info),
-        "//",
-        "// A comment such as s6@-3 behind a signal: signed, 6 bits, the LSB is worth 2^-3.",
-        *_table(rows),
-        "",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 # --- the two top modules ---------------------------------------------------------------------

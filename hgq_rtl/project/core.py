@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hgq_rtl.emit.backend import Emitted
+from hgq_rtl.emit.axis import Axis, plan_axis
+from hgq_rtl.emit.backend import CoreInfo, Emitted
 from hgq_rtl.errors import ProjectError
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.verify import register_depths
+from hgq_rtl.project.delivery import Delivery
+from hgq_rtl.project.manifest import tool_version
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}\.v")
@@ -40,6 +43,27 @@ class Core:
     optimized: Graph | None = None
     part: str = ""
     target: str = "generic"
+    model_hash: str = ""
+    """Content hash of the model, for the headers."""
+    delivery: Delivery = field(default_factory=Delivery)
+
+    @property
+    def info(self) -> CoreInfo:
+        """What every emitted file names in its header."""
+        return CoreInfo(
+            self.name,
+            tool_version(),
+            self.model_hash,
+            self.clock_ns,
+            self.latency,
+            self.device,
+        )
+
+    @property
+    def axis(self) -> Axis:
+        """The beats of the AXI4-Stream shell. Raises EmitError where they are impossible."""
+        wanted = self.delivery
+        return plan_axis(self.emitted.top, self.interface, wanted.in_beat, wanted.out_beat)
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -60,6 +84,15 @@ class Core:
                 received=f"latency={self.latency}",
                 where=f"design '{self.name}'",
             )
+        for layer in self.delivery.place:
+            if layer not in self.emitted.instances:
+                raise ProjectError(
+                    "there is no such layer to place",
+                    received=repr(layer),
+                    where=f"design '{self.name}'",
+                    hint=f"Layers with hardware: {', '.join(self.emitted.instances)}",
+                )
+        assert self.axis.in_beats > 0
 
 
 def check_name(name: str) -> None:

@@ -50,13 +50,15 @@ class Project:
         y_expected: Data | None = None,
         random: int = 1000,
         seed: int = 0,
+        axis: bool = False,
         work: str | os.PathLike[str] | None = None,
         console: Console | None = None,
     ) -> VerifyResult:
         """Simulate the Verilog with data, corner and random vectors; every bit is compared.
 
         ``x``: float inputs in the structure that Keras takes; ``y_expected``: Keras's outputs
-        for them, compared as exact integers. ``work``: a folder for the simulator and the logs
+        for them, compared as exact integers. ``axis``: through the AXI4-Stream shell as well.
+        ``work``: a folder for the simulator and the logs
         instead of ``sim/sim_build``. Raises CosimError at the first difference, saying where
         the fault is.
         """
@@ -71,6 +73,7 @@ class Project:
             y_expected=y_expected,
             random=random,
             seed=seed,
+            axis=axis,
             work=None if work is None else Path(work).resolve(),
             console=console,
         )

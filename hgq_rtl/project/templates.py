@@ -1,12 +1,14 @@
-"""Fills the text templates of `rtl_templates/`."""
+"""The texts of a project: templates of `rtl_templates/`, filled, and JSON."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import jinja2
 
+from hgq_rtl.errors import ProjectError
 from hgq_rtl.project.assets import asset_folder
 
 _TCL_SAFE = re.compile(r"[A-Za-z0-9_./-]")
@@ -42,3 +44,11 @@ def fill(template: str, **values: Any) -> str:
     environment.filters["tcl"] = tcl_word
     environment.filters["plain"] = plain
     return environment.get_template(template).render(**values)
+
+
+def json_text(data: Any) -> str:
+    """JSON as a person reads it."""
+    try:
+        return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise ProjectError("a report or option cannot be written", received=str(error)) from None

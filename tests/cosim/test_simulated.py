@@ -90,7 +90,7 @@ def test_delivered_regression_runs_alone_and_can_fail(project, mutate):
 
     good = make()
     assert good.returncode == 0, good.stdout + good.stderr
-    assert "back_to_back: 1013 vectors, 0 wrong, 0 wrong valid_out" in good.stdout
+    assert "back_to_back: 1013 vectors, 0 wrong, 0 valid errors" in good.stdout
     assert good.stdout.rstrip().splitlines()[-2] == "PASS"
     mutate("layer.v", "z_r <= b_r;", "z_r <= b_r | 3'd4;")
     bad = make()

@@ -20,8 +20,15 @@ FILES = sorted(
     [
         *("README.md", "constraints/clock.xdc", "vivado/synth.tcl"),
         *("graph.ir", "manifest.json", "ports.json", "report.json", "signals.json"),
-        *("rtl/layer.v", "rtl/tiny.v", "rtl/tiny_packed.v"),
-        *("sim/Makefile", "sim/bench.json", "sim/bench.py", "sim/probe.py", "sim/run.py"),
+        *("rtl/layer.v", "rtl/tiny.v", "rtl/tiny_axis.v", "rtl/tiny_packed.v"),
+        *(
+            "sim/Makefile",
+            "sim/axis.py",
+            "sim/bench.json",
+            "sim/bench.py",
+            "sim/probe.py",
+            "sim/run.py",
+        ),
         *("sim/simulator.py", "sim/testbench.py"),
         *("sim/vectors/inputs.hex", "sim/vectors/outputs.hex"),
     ]
@@ -85,7 +92,7 @@ def test_optimized_graph_and_part(tmp_path):
 
 def test_clock_constraint(written):
     text = (written.path / "constraints/clock.xdc").read_text()
-    assert text.endswith("create_clock -name clk -period 2 [get_ports clk]\n")
+    assert text.endswith("create_clock -name clk -period 2 [get_ports -quiet {clk aclk}]\n")
 
 
 def test_readme_lists_the_buses(written):
@@ -285,4 +292,4 @@ def test_escapes():
 
 def test_template_with_a_missing_value():
     with pytest.raises(Exception, match="'clock_ns' is undefined"):
-        fill("clock.xdc", name="x")
+        fill("constraints/clock.xdc", name="x")

@@ -1,0 +1,44 @@
+"""Tool: one family of files in a project folder, and the paragraph that says how to use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hgq_rtl.project.core import Core
+from hgq_rtl.project.ports import to_json
+
+AXIS_LATENCY = 2
+"""Clocks that the result queue of the AXI4-Stream shell adds to the core's latency."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """``files`` gives text by path in the folder; ``guide`` is Markdown for its README."""
+
+    name: str
+    files: Callable[[Core], Mapping[str, str]]
+    guide: Callable[[Core], str]
+
+
+def values(core: Core) -> dict[str, Any]:
+    """What templates may name; see the fields of Core."""
+    ports = to_json(core.interface, core.emitted.packed)
+    return {
+        "name": core.name,
+        "top": core.emitted.top,
+        "version": core.info.version,
+        "model_hash": core.model_hash,
+        "clock_ns": f"{core.clock_ns:.6g}",
+        "device": core.device,
+        "part": core.part,
+        "latency": core.latency,
+        "nodes": len(core.graph.nodes),
+        "inputs": ports["inputs"],
+        "outputs": ports["outputs"],
+        "sources": list(core.emitted.files),
+        "axis": core.axis,
+        "delivery": core.delivery,
+        "instances": core.emitted.instances,
+    }
