@@ -9,6 +9,7 @@ import numpy as np
 
 from hgq_rtl.fixed import INT64_BITS, Fixed, Ints
 from hgq_rtl.ir.interface import Interface, Port
+from hgq_rtl.ir.packing import to_bits
 
 ONE_HOT = 64
 """At most this many elements get one-hot corner vectors; evenly spread over the inputs."""
@@ -85,12 +86,7 @@ def hex_lines(ports: Sequence[Port], n: Ints) -> str:
 
 def _bus_words(port: Port, n: Ints) -> list[str]:
     """The packed bus of each vector, in hexadecimal: element 0 at the least significant end."""
-    bits = np.empty((len(n), port.width), dtype=np.uint8)
-    at = 0
-    for j, t in enumerate(port.types):
-        shifts = np.arange(t.width).astype(n.dtype)
-        bits[:, at : at + t.width] = (n[:, j, None] >> shifts) & 1
-        at += t.width
+    bits = to_bits([port], n)
     packed = np.packbits(bits, axis=1, bitorder="little")[:, ::-1]
     text, digits = packed.tobytes().hex(), 2 * packed.shape[1]
     return [text[i : i + digits] for i in range(0, len(text), digits)]

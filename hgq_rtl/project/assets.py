@@ -25,3 +25,8 @@ def asset_folder(name: str, package: Path = PACKAGE) -> Path:
         received=" or ".join(str(home) for home in homes),
         hint="Install hgq_rtl again from its wheel or checkout",
     )
+
+
+def package_source(path: str) -> str:
+    """The text of a module of this package, for folders that carry it along."""
+    return (PACKAGE / path).read_text()

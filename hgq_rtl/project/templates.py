@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from xml.sax.saxutils import escape
 
 import jinja2
 
@@ -30,7 +31,21 @@ def _tcl_escape(c: str) -> str:
 
 def plain(text: str) -> str:
     """``text`` for a comment or a table cell: one line, no markup."""
-    return "".join(c if c.isprintable() and c not in "|`\\<>" else "?" for c in text)
+    return "".join(c if c not in "|`\\<>" else "?" for c in plain_line(text))
+
+
+def plain_line(text: str) -> str:
+    """``text`` in one line of printable characters."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def xml(text: str) -> str:
+    """``text`` inside an element or a comment of XML.
+
+    >>> xml("a<b> & --c")
+    'a&lt;b&gt; &amp; - -c'
+    """
+    return escape(plain_line(text)).replace("--", "- -")
 
 
 def fill(template: str, **values: Any) -> str:
@@ -43,6 +58,7 @@ def fill(template: str, **values: Any) -> str:
     )
     environment.filters["tcl"] = tcl_word
     environment.filters["plain"] = plain
+    environment.filters["xml"] = xml
     return environment.get_template(template).render(**values)
 
 

@@ -1,23 +1,23 @@
-# Out-of-context synthesis, placement and routing of {{ name }}.
-#   vivado -mode batch -source synth.tcl [-tclargs PART]
-set here [file dirname [file normalize [info script]]]
-set top {{ top | tcl }}
-set part {{ part | tcl }}
-if {[llength $argv] > 0} { set part [lindex $argv 0] }
-if {$part eq ""} { error "name the part: vivado -mode batch -source synth.tcl -tclargs PART" }
+# Out-of-context synthesis, placement and routing of {{ name }}, without a project on disk.
+#   vivado -mode batch -source synth.tcl [-tclargs -part PART -top TOP -retiming on -stop synth]
+source [file join [file dirname [file normalize [info script]]] common.tcl]
+set option(stop) route
+read_options $argv
 
 file mkdir [file join $here reports]
-{% for file in sources -%}
-read_verilog [file join $here .. rtl {{ file | tcl }}]
-{% endfor -%}
-read_xdc -mode out_of_context [file join $here .. constraints clock.xdc]
-synth_design -mode out_of_context -flatten_hierarchy rebuilt -top $top -part $part
+set_part $option(part)
+foreach file [sources] { read_verilog $file }
+foreach file [constraints] { read_xdc -mode out_of_context $file }
+synth_design -mode out_of_context -flatten_hierarchy rebuilt -global_retiming $option(retiming) \
+    -top $option(top) -part $option(part)
 write_checkpoint -force [file join $here reports synth.dcp]
 report_utilization -hierarchical -file [file join $here reports synth_utilization.txt]
-opt_design
-place_design
-phys_opt_design
-route_design
-report_utilization -hierarchical -file [file join $here reports utilization.txt]
-report_timing_summary -file [file join $here reports timing.txt]
-write_checkpoint -force [file join $here reports route.dcp]
+if {$option(stop) ne "synth"} {
+    opt_design
+    place_design
+    phys_opt_design
+    route_design
+    phys_opt_design
+    write_checkpoint -force [file join $here reports route.dcp]
+}
+write_reports

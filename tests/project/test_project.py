@@ -18,19 +18,16 @@ from tests.cosim.design import tiny
 
 FILES = sorted(
     [
-        *("README.md", "constraints/clock.xdc", "vivado/synth.tcl"),
-        *("graph.ir", "manifest.json", "ports.json", "report.json", "signals.json"),
-        *("rtl/layer.v", "rtl/tiny.v", "rtl/tiny_axis.v", "rtl/tiny_packed.v"),
-        *(
-            "sim/Makefile",
-            "sim/axis.py",
-            "sim/bench.json",
-            "sim/bench.py",
-            "sim/probe.py",
-            "sim/run.py",
-        ),
-        *("sim/simulator.py", "sim/testbench.py"),
+        *("README.md", "graph.ir", "manifest.json", "ports.json", "report.json", "signals.json"),
+        "constraints/clock.xdc",
+        *("rtl/component.xml", "rtl/layer.v", "rtl/tiny.v", "rtl/tiny_axis.v", "rtl/tiny_packed.v"),
+        *("sim/Makefile", "sim/axis.py", "sim/bench.json", "sim/bench.py", "sim/probe.py"),
+        *("sim/run.py", "sim/simulator.py", "sim/testbench.py"),
         *("sim/vectors/inputs.hex", "sim/vectors/outputs.hex"),
+        *(f"vivado/{name}.tcl" for name in ("common", "package_ip", "project", "synth")),
+        *("zynq/block_design.tcl", "zynq/driver.py", "zynq/ports.json"),
+        *(f"zynq/exact/{name}.py" for name in ("__init__", "errors", "fixed", "interface")),
+        *("zynq/exact/packing.py", "zynq/exact/ports.py"),
     ]
 )
 
@@ -86,7 +83,7 @@ def test_optimized_graph_and_part(tmp_path):
     core = replace(core, optimized=core.graph, part="xc[7]v; exit", device="a|b`c")
     path = write_project(core, tmp_path / "out").path
     assert (path / "optimized.ir").read_text() == to_text(core.graph)
-    assert "set part xc\\[7\\]v\\;\\ exit\n" in (path / "vivado/synth.tcl").read_text()
+    assert "set option(part) xc\\[7\\]v\\;\\ exit\n" in (path / "vivado/common.tcl").read_text()
     assert "| device | a?b?c |" in (path / "README.md").read_text()
 
 

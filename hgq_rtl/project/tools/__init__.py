@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgq_rtl.project.tools import cocotb, stream, vivado
+from hgq_rtl.project.tools import cocotb, ip, stream, vivado, zynq
 
-TOOLS = (stream.TOOL, cocotb.TOOL, vivado.TOOL)
+TOOLS = (stream.TOOL, cocotb.TOOL, vivado.TOOL, ip.TOOL, zynq.TOOL)
 """In the order of the folder's README."""

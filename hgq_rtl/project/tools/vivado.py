@@ -6,13 +6,16 @@ from hgq_rtl.project.core import Core
 from hgq_rtl.project.templates import fill
 from hgq_rtl.project.tools.tool import Tool, values
 
+SCRIPTS = ("common.tcl", "synth.tcl", "project.tcl")
+
 
 def _files(core: Core) -> dict[str, str]:
     known = values(core)
-    return {
-        "constraints/clock.xdc": fill("constraints/clock.xdc", **known),
-        "vivado/synth.tcl": fill("vivado/synth.tcl", **known),
-    }
+    files = {f"vivado/{name}": fill(f"vivado/{name}", **known) for name in SCRIPTS}
+    files["constraints/clock.xdc"] = fill("constraints/clock.xdc", **known)
+    if core.delivery.place:
+        files["constraints/floorplan.xdc"] = fill("constraints/floorplan.xdc", **known)
+    return files
 
 
 def _guide(core: Core) -> str:
