@@ -58,7 +58,7 @@ def test_every_sample_arrives_once_and_in_order(tmp_path, work, latency, in_beat
 )  # fmt: skip
 def test_broken_shell_is_found(tmp_path, work, pattern, new, where):
     path = written(tmp_path, 5).path
-    file = path / "rtl/rand_axis.v"
+    (file,) = path.glob("rtl/*_axis.v")
     text, count = re.subn(pattern, new, file.read_text())
     assert count == 1
     file.write_text(text)
