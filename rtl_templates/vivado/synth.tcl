@@ -6,8 +6,8 @@ read_options $argv
 
 file mkdir [file join $here reports]
 set_part $option(part)
-foreach file [sources] { read_verilog $file }
-foreach file [constraints] { read_xdc -mode out_of_context $file }
+read_verilog [sources]
+read_xdc -mode out_of_context [constraints]
 synth_design -mode out_of_context -flatten_hierarchy rebuilt -global_retiming $option(retiming) \
     -top $option(top) -part $option(part)
 write_checkpoint -force [file join $here reports synth.dcp]

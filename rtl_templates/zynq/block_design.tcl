@@ -71,7 +71,7 @@ assign_bd_address
 validate_bd_design
 save_bd_design
 set bd [get_files system.bd]
-add_files -norecurse [make_wrapper -files $bd -top]
+add_files -norecurse [list [make_wrapper -files $bd -top]]
 set_property top system_wrapper [current_fileset]
 update_compile_order -fileset sources_1
 
