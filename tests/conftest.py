@@ -1,9 +1,16 @@
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import hgq_rtl  # noqa: F401  picks the Keras backend before any test imports keras
+# Workers and later runs share what XLA compiled: most of the time of these tests.
+CACHE = Path(__file__).resolve().parents[1] / "build" / "xla"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+import hgq_rtl  # noqa: E402, F401  picks the Keras backend before any test imports keras
 
 DATA = Path(__file__).parent / "data"
 

@@ -29,6 +29,7 @@ import numpy as np
 from keras import ops
 
 from hgq_rtl.errors import LoweringError
+from hgq_rtl.layers.compiled import compiled
 from hgq_rtl.layers.config import layer_default
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig, as_config
 from hgq_rtl.quantizers.exact import to_numpy
@@ -189,16 +190,7 @@ class QLayer(keras.layers.Layer):
 
         Run one by one, the operations of a quantizer would each be compiled for each new shape.
         """
-        if keras.backend.backend() != "jax":
-            return function()
-        import jax
-
-        def run(values: list[Any]) -> Any:
-            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
-                return function()
-
-        variables = self.variables
-        return jax.jit(run)([v.value for v in variables])
+        return compiled(function, self.variables)()
 
     def exact(self, tensor: Any, what: str) -> NDArray[np.float64]:
         """``tensor`` as float64, exactly. Raises LoweringError for NaN and infinity."""

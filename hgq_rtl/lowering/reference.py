@@ -16,6 +16,7 @@ from hgq_rtl.fixed import Ints
 from hgq_rtl.ir.evaluate import evaluate_nodes
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.node import Node
+from hgq_rtl.layers.compiled import compiled
 from hgq_rtl.lowering.inputs import Unquantized
 from hgq_rtl.lowering.model import Lowered, LoweredLayer, calls
 
@@ -45,17 +46,37 @@ class Reference:
         if not flat:
             return []
         with _precision(self.float64):
-            inputs_like = self.model.inputs if len(inputs) > 1 else self.model.inputs[0]
-            inner = keras.Model(inputs_like, flat)  # structured as _predict feeds it
+            inner = keras.Model(self.model.inputs, flat)
         values = iter(self._predict(inner, inputs, 4096))
         return [[next(values) for _ in group] for group in tensors]
 
     def _predict(self, model: keras.Model, inputs: list[Any], batch_size: int) -> list[Array]:
+        # Not model.predict(): on its first call that runs every operation on its own.
         dtype = np.float64 if self.float64 else np.float32
         data = [np.asarray(x, dtype=np.float32).astype(dtype) for x in inputs]
         with _precision(self.float64):
-            y = model.predict(data if len(data) > 1 else data[0], batch_size=batch_size, verbose=0)
-        return [np.asarray(a, dtype=np.float64) for a in keras.tree.flatten(y)]
+            forward = compiled(lambda x: keras.tree.flatten(model(x)), model.variables)
+            batches = [
+                [np.asarray(y, dtype=np.float64) for y in forward(_structured(model, part))]
+                for part in _batches(data, batch_size)
+            ]
+        return [np.concatenate(parts)[: len(data[0])] for parts in zip(*batches, strict=True)]
+
+
+def _structured(model: keras.Model, arrays: list[Any]) -> Any:
+    """Arrays in the structure that the model takes: alone, in a list, or by name."""
+    if not hasattr(model, "_inputs_struct"):
+        return arrays if len(arrays) > 1 else arrays[0]
+    return keras.tree.pack_sequence_as(model._inputs_struct, arrays)
+
+
+def _batches(data: list[Any], size: int) -> Iterator[list[Any]]:
+    """Batches of one size: the last is filled up, as another size would be compiled again."""
+    count = len(data[0])
+    for start in range(0, count, size):
+        part = [x[start : start + size] for x in data]
+        lacking = min(size, count) - len(part[0])
+        yield [np.concatenate([x, np.repeat(x[-1:], lacking, axis=0)]) for x in part]
 
 
 @contextlib.contextmanager

@@ -10,11 +10,12 @@ import keras
 import numpy as np
 
 from hgq_rtl.errors import TrainingError
+from hgq_rtl.layers.compiled import compiled
 from hgq_rtl.quantizers.fixed_point import KBI
 from hgq_rtl.quantizers.recording import recording
 from hgq_rtl.utils.collapse import warn_of_collapse
 from hgq_rtl.utils.data import Batches
-from hgq_rtl.utils.walk import compiled, quantized_layers, total_ebops
+from hgq_rtl.utils.walk import quantized_layers, total_ebops
 
 Extrema = list[tuple[Any, Any, Any]]
 

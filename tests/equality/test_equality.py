@@ -1,0 +1,66 @@
+"""The data set of equality: random layers and networks, Keras against the graph, before and after.
+
+At least 1,500 layers and 300 networks in all; a sample goes through Verilog and a simulator.
+"""
+
+import pytest
+
+from hgq_rtl.design import build_design
+from tests.equality.check import assert_equal
+from tests.equality.families import FAMILIES
+from tests.equality.models import layer_sheet, network_sheet
+
+# Quantizers of few bits may well leave a whole layer at zero.
+pytestmark = pytest.mark.filterwarnings("ignore:quantized to nothing but zeros")
+
+LAYERS, FAST_LAYERS, SHEET = 61, 1, 10
+NETWORKS, FAST_NETWORKS = 300, 6
+SIMULATED = 60
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_layers(name):
+    assert_equal(layer_sheet(FAMILIES[name], range(FAST_LAYERS)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(FAST_LAYERS, LAYERS, SHEET))
+@pytest.mark.parametrize("name", FAMILIES)
+def test_more_layers(name, start):
+    assert_equal(layer_sheet(FAMILIES[name], range(start, min(start + SHEET, LAYERS))))
+
+
+def test_networks():
+    assert_equal(network_sheet(range(FAST_NETWORKS)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(FAST_NETWORKS, NETWORKS, SHEET))
+def test_more_networks(start):
+    assert_equal(network_sheet(range(start, min(start + SHEET, NETWORKS))))
+
+
+def simulate(model, tmp_path):
+    """Every vector of the delivered regression through Verilog, at II = 1 and with gaps."""
+    lowered = assert_equal(model)
+    design = build_design(lowered.graph, lowered.interface, name="sheet", clock_ns=2.0)
+    assert design.write(tmp_path / "sheet").verify(random=200).vectors > 200
+
+
+@pytest.mark.cosim
+def test_a_network_in_a_simulator(tmp_path):
+    simulate(network_sheet(range(2)), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim
+@pytest.mark.parametrize("start", range(0, SIMULATED // 2, SHEET))
+def test_networks_in_a_simulator(start, tmp_path):
+    simulate(network_sheet(range(start, start + SHEET)), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim
+@pytest.mark.parametrize("name", FAMILIES)
+def test_layers_in_a_simulator(name, tmp_path):
+    simulate(layer_sheet(FAMILIES[name], range(2)), tmp_path)
