@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hgq_rtl.layers.attention import QMultiHeadAttention
 from hgq_rtl.layers.batchnorm import (
     QBatchNormalization,
     QBatchNormDense,
@@ -114,6 +115,7 @@ __all__ = [
     "QMaximum",
     "QMeanPow2",
     "QMinimum",
+    "QMultiHeadAttention",
     "QMultiply",
     "QSeparableConv1D",
     "QSeparableConv2D",

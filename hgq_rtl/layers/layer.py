@@ -84,7 +84,12 @@ class QLayer(keras.layers.Layer):
     def quantizer(
         self, name: str, conf: QuantizerConfig | None, place: str, enabled: bool = True
     ) -> Quantizer:
-        """Make a quantizer of this layer; assign it to the attribute ``name``."""
+        """Make a quantizer of this layer; assign it to the attribute ``name``.
+
+        ``conf`` may be a quantizer of another layer, which then is shared.
+        """
+        if isinstance(conf, Quantizer):
+            return conf
         if not enabled:
             conf = QuantizerConfig("dummy", place)
         return Quantizer(as_config(conf, place), name=name, dtype=self.dtype_policy)
@@ -96,8 +101,9 @@ class QLayer(keras.layers.Layer):
         self.iq = self.quantizer("iq", conf, "datalane", self.enable_iq)
 
     def build_input_quantizers(self, input_shape: Any) -> None:
-        """Build ``iq``."""
-        self.iq.build(input_shape)
+        """Build ``iq``, unless it is shared with a layer that has built it."""
+        if not self.iq.built:
+            self.iq.build(input_shape)
 
     def input_config(self) -> dict[str, Any]:
         """Return the constructor argument of ``make_input_quantizers``."""

@@ -132,7 +132,9 @@ class QSoftmax(QLayer):
     def lower(self, x: FixedArray, mask: Any = None) -> FixedArray:
         """Compute the layer in exact symbolic integers."""
         x = self.iq.lower(x)
-        keep = None if mask is None else self._constant_mask(mask, x.shape)
+        masks = mask if isinstance(mask, list) else [] if mask is None else [mask]
+        constants = [self._constant_mask(m, x.shape) for m in masks]
+        keep = np.logical_and.reduce(constants) if constants else None
         if self.stable:
             groups = self._groups(x)
             if keep is not None:
