@@ -114,8 +114,8 @@ class QWeighted(QLayer):
         """Build the quantizers for what ``folded`` returns."""
         self.kernel_shape, self.bias_shape = kernel, bias
         self.kq.build(kernel)
-        if self.use_bias:
-            self.bq.build(bias)
+        # Also where there is none: Keras runs a model with an unbuilt part op by op at first.
+        self.bq.build(bias)
 
     def folded(self, x: Any, training: bool) -> tuple[Any, Any]:
         """Kernel and bias before quantization, for the quantized input ``x``.

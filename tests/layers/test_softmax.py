@@ -16,6 +16,19 @@ TABLES = 1e-4 * 256 * 8
 """EBOPs of one pair of tables per element: of 8 bits to 8 bits."""
 
 
+def maths(quantized, layer, x):
+    """QSoftmax of float64 values, in NumPy; ``quantized`` as in LayerBattery."""
+    axes = tuple(a % x.ndim for a in layer.axis)
+    d, sign = (x.max(axes, keepdims=True) - x, -1) if layer.stable else (x, 1)
+    exp, inv = layer.exp_table, layer.inv_table
+    e = np.exp(sign * layer.input_scaler * quantized(exp.iq, d))
+    e = quantized(exp.oq, e.astype(np.float32))
+    total = quantized(inv.iq, e.sum(axes, keepdims=True))
+    with np.errstate(over="ignore"):
+        r = quantized(inv.oq, (1 / (total + 1e-7)).astype(np.float32))
+    return e * r
+
+
 class TestQSoftmax(LayerBattery):
     layer, plain = QSoftmax, keras.layers.Softmax
     quantizers = ("iq", "exp_iq", "exp_oq", "inv_iq", "inv_oq")
@@ -35,17 +48,7 @@ class TestQSoftmax(LayerBattery):
     )  # fmt: skip
 
     def maths(self, layer, x):
-        axes = tuple(a % x.ndim for a in layer.axis)
-        d = x.max(axes, keepdims=True) - x if layer.stable else -x
-        d = d if layer.stable else -d
-        exp, inv = layer.exp_table, layer.inv_table
-        sign = -1 if layer.stable else 1
-        e = np.exp(sign * layer.input_scaler * self.quantized(exp.iq, d))
-        e = self.quantized(exp.oq, e.astype(np.float32))
-        total = self.quantized(inv.iq, e.sum(axes, keepdims=True))
-        with np.errstate(over="ignore"):
-            r = self.quantized(inv.oq, (1 / (total + 1e-7)).astype(np.float32))
-        return e * r
+        return maths(self.quantized, layer, x)
 
     def test_without_quantization_it_is_the_keras_layer(self):
         cases = self.cases
