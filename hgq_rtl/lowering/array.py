@@ -1,38 +1,85 @@
-"""FixedArray: a NumPy-like array whose elements are nodes of a graph under construction."""
+"""FixedArray: a NumPy array whose elements are nodes of a graph under construction."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike, NDArray
 
 from hgq_rtl.errors import LoweringError
-from hgq_rtl.fixed import dyadic
-from hgq_rtl.ir.node import Builder, Node, Op
-from hgq_rtl.ir.ops import ADD, DOT, MAX, MIN, MUL, SHIFT, constant, sum_tree
-from hgq_rtl.lowering.einsum import einsum
+from hgq_rtl.ir.node import Builder, Node
+from hgq_rtl.ir.ops import MAX, constant
+from hgq_rtl.lowering import registry
+from hgq_rtl.lowering.elements import Element, Pending, constant_element, is_whole
 from hgq_rtl.lowering.inputs import Unquantized
 from hgq_rtl.lowering.quantize import quantize
-from hgq_rtl.lowering.table import Function, table
-
-Element = Node | Unquantized
+from hgq_rtl.lowering.table import Function, entries, fill, resolved, table
 
 
-class FixedArray:
+def _method(function: Any) -> Any:
+    """A NumPy function as a method."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__name__, method.__doc__ = function.__name__, f"As ``numpy.{function.__name__}``."
+    return method
+
+
+class FixedArray(NDArrayOperatorsMixin):
     """An n-dimensional array (no batch axis) of fixed-point values.
 
-    Arithmetic is exact: results grow as needed, and only ``quantize`` drops bits. NumPy arrays
-    and numbers mix in freely; their values must be finite. Made by ``lower`` and ``trace``.
+    NumPy's operators and functions work on it (``lowering/functions`` holds them; any other is
+    refused by name), and NumPy arrays and finite numbers mix in freely. Arithmetic is exact:
+    results grow as needed, and only ``quantize`` drops bits. A function with irrational results,
+    such as ``numpy.tanh`` or a division by 3, waits for ``quantize`` to become a look-up table.
+    ``is_bool`` marks truth values, which NumPy treats in its own way. Made by ``lower``, ``trace``.
     """
 
-    __array_ufunc__ = None  # NumPy leaves `array + fixed` to the methods below
+    __hash__ = None  # type: ignore[assignment]  # == is elementwise
 
-    def __init__(self, build: Builder, elements: NDArray[Any]) -> None:
-        self.build, self.elements = build, elements
+    def __init__(self, build: Builder, elements: NDArray[Any], *, is_bool: bool = False) -> None:
+        self.build, self.elements, self.is_bool = build, elements, is_bool
 
-    # --- shape -------------------------------------------------------------------------------
+    def like(self, elements: Any, *, is_bool: bool | None = None) -> FixedArray:
+        """An array of the same graph and kind from an array of elements, or from one."""
+        if not isinstance(elements, np.ndarray):
+            scalar = np.empty((), dtype=object)
+            scalar[()] = elements
+            elements = scalar
+        return FixedArray(
+            self.build, elements, is_bool=self.is_bool if is_bool is None else is_bool
+        )
+
+    # --- NumPy's protocols ---------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        return registry.call_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return registry.call_function(function, args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        raise LoweringError(
+            "a FixedArray has no numbers yet, so it cannot become a NumPy array",
+            received=f"shape {self.shape}",
+            hint="Join arrays with numpy.stack or numpy.concatenate; build one up from "
+            "numpy.zeros_like(x); call a Keras model through hgq_rtl.as_function(model)",
+        )
+
+    def _no_number(self, *_: Any) -> NoReturn:
+        raise LoweringError(
+            "the value of a FixedArray is not known before the hardware runs",
+            received="it was used as a Python number, or as the condition of if, while, and, or",
+            hint="Use numpy.where for choices, and & | ~ for conditions",
+        )
+
+    __bool__ = __int__ = __float__ = __complex__ = __index__ = _no_number
+
+    # --- shape ---------------------------------------------------------------------------------
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,23 +96,43 @@ class FixedArray:
         """Number of elements."""
         return self.elements.size
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What NumPy would have: bool, int64 where all values are integers, else float64."""
+        if self.is_bool:
+            return np.dtype(bool)
+        whole = all(isinstance(e, Node) and is_whole(e.type) for e in self.elements.flat)
+        return np.dtype(np.int64 if whole else np.float64)
+
+    @property
+    def T(self) -> FixedArray:  # noqa: N802  NumPy's name
+        """The array with its axes in reverse order."""
+        return self.transpose()
+
     def __len__(self) -> int:
         return len(self.elements)
 
-    def like(self, elements: Any) -> FixedArray:
-        """An array of the same graph from an array of elements, or from one."""
-        if not isinstance(elements, np.ndarray):
-            scalar = np.empty((), dtype=object)
-            scalar[()] = elements
-            elements = scalar
-        return FixedArray(self.build, elements)
+    def __iter__(self) -> Iterator[FixedArray]:
+        return (self[n] for n in range(len(self)))
+
+    def __contains__(self, value: Any) -> NoReturn:
+        self._no_number()
 
     def __getitem__(self, key: Any) -> FixedArray:
+        keys = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(k, FixedArray) for k in keys):
+            return registry.FUNCTIONS["getitem"](self, keys)
         return self.like(self.elements[key])
 
-    def reshape(self, *shape: Any) -> FixedArray:
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if self.is_bool and not is_boolean(value):
+            raise LoweringError("an array of truth values takes no numbers",
+                                hint="Make it one of numbers first, with astype(int)")  # fmt: skip
+        self.elements[key] = as_elements(self.build, value, "an assignment")
+
+    def reshape(self, *shape: Any, order: str = "C") -> FixedArray:
         """As ``numpy.ndarray.reshape``."""
-        return self.like(self.elements.reshape(*shape))
+        return self.like(self.elements.reshape(*shape, order=order))  # type: ignore[call-overload]
 
     def transpose(self, *axes: Any) -> FixedArray:
         """As ``numpy.ndarray.transpose``."""
@@ -75,44 +142,34 @@ class FixedArray:
         """As ``numpy.ndarray.ravel``."""
         return self.like(self.elements.ravel())
 
+    flatten = ravel
+
+    def copy(self) -> FixedArray:
+        """An array whose elements can be assigned without changing this one."""
+        return self.like(self.elements.copy())
+
     def take(self, index: NDArray[Any], fill: float = 0.0) -> FixedArray:
         """Entries of axis 0, as ``numpy.take``; index -1 is an entry of constants ``fill``."""
-        row = np.full((1, *self.shape[1:]), self._constant(fill), dtype=object)
+        row = np.full((1, *self.shape[1:]), constant_element(self.build, fill), dtype=object)
         return self.like(np.concatenate([self.elements, row])[index])
 
-    # --- elementwise -------------------------------------------------------------------------
+    # --- elements ------------------------------------------------------------------------------
 
-    def _nodes(self, doing: str) -> NDArray[Any]:
-        """The elements, all of them nodes; an error where one has no width yet."""
-        for element in self.elements.flat:
-            if isinstance(element, Unquantized):
-                raise LoweringError(
-                    f"{doing} needs a quantized input",
-                    received=f"element '{element.name}' of input '{element.port.name}', "
-                    "which has no width yet",
-                    hint="Put a Quantizer before it (a layer with enable_iq=True has one), "
-                    "or declare the input's format with inputs=",
-                )
-        return self.elements
+    def nodes(self, doing: str) -> NDArray[Any]:
+        """The elements, all of them nodes.
 
-    def _constant(self, value: Any) -> Node:
-        value = float(value)
-        if not np.isfinite(value):
-            raise LoweringError("a constant must be finite", received=repr(value))
-        return constant(self.build, *dyadic(value))
+        Raises LoweringError where one has no width yet: of an input that nothing has quantized,
+        or of a function whose values fit no short fixed-point format.
+        """
+        if all(isinstance(element, Node) for element in self.elements.flat):
+            return self.elements
+        known: dict[Any, Any] = {}
+        out = np.empty(self.shape, dtype=object)
+        for index, element in np.ndenumerate(self.elements):
+            out[index] = resolved(self.build, element, doing, known)
+        return out
 
-    def _coerce(self, other: Any, doing: str) -> NDArray[Any]:
-        if isinstance(other, FixedArray):
-            return other._nodes(doing)
-        values = np.asarray(other)
-        if values.dtype.kind not in "fiub":
-            raise LoweringError(f"{doing} takes numbers", received=f"dtype {values.dtype}")
-        nodes = np.empty(values.shape, dtype=object)
-        for index, value in np.ndenumerate(values):
-            nodes[index] = self._constant(value)
-        return nodes
-
-    def _map(self, name: str, fn: Callable[..., Node], *operands: NDArray[Any]) -> FixedArray:
+    def map(self, name: str, fn: Callable[..., Any], *operands: NDArray[Any]) -> FixedArray:
         """Apply ``fn`` elementwise with broadcasting; element j of the result is ``name_j``."""
         arrays = np.broadcast_arrays(*operands)
         out = np.empty(arrays[0].shape, dtype=object)
@@ -121,74 +178,24 @@ class FixedArray:
                 out[index] = fn(*(a[index] for a in arrays))
         return FixedArray(self.build, out)
 
-    def __add__(self, other: Any) -> FixedArray:
-        return self._map("add", self._add, self._nodes("+"), self._coerce(other, "+"))
-
-    __radd__ = __add__
-
-    def _add(self, a: Node, b: Node) -> Node:
-        if b.type.is_zero:
-            return a
-        if a.op is DOT and b.type.is_const and a.attrs[2] == 0:
-            # A bias joins the linear form of its neuron, and keeps the neuron's name.
-            weights, exp, _, _ = a.attrs
-            with self.build.at(self.build.origins.get(a, "")):
-                return self.build.make(DOT, a.args, (weights, exp, b.type.lo, b.type.exp))
-        return self.build(ADD, a, b, sub=False)
-
-    def __sub__(self, other: Any) -> FixedArray:
-        return self._map("sub", self._sub, self._nodes("-"), self._coerce(other, "-"))
-
-    def __rsub__(self, other: Any) -> FixedArray:
-        return self._map("sub", self._sub, self._coerce(other, "-"), self._nodes("-"))
-
-    def _sub(self, a: Node, b: Node) -> Node:
-        return a if b.type.is_zero else self.build(ADD, a, b, sub=True)
-
-    def __neg__(self) -> FixedArray:
-        return 0 - self
-
-    def __mul__(self, other: Any) -> FixedArray:
-        return self._map("mul", self._mul, self._nodes("*"), self._coerce(other, "*"))
-
-    __rmul__ = __mul__
-
-    def _mul(self, a: Node, b: Node) -> Node:
-        if a.type.is_const:
-            a, b = b, a
-        if not b.type.is_const:
-            return self.build(MUL, a, b)
-        n, exp = b.type.lo, b.type.exp
-        if n == 1:
-            return self.build(SHIFT, a, bits=exp) if exp else a
-        return self.build(DOT, a, weights=(n,), exp=exp, bias=0, bias_exp=0)
-
-    def maximum(self, other: Any) -> FixedArray:
-        """The larger of two arrays, elementwise."""
-        return self._map(
-            "max",
-            lambda a, b: self.build(MAX, a, b),
-            self._nodes("maximum"),
-            self._coerce(other, "maximum"),
-        )
-
-    def minimum(self, other: Any) -> FixedArray:
-        """The smaller of two arrays, elementwise."""
-        return self._map(
-            "min",
-            lambda a, b: self.build(MIN, a, b),
-            self._nodes("minimum"),
-            self._coerce(other, "minimum"),
-        )
+    # --- what layers use beside NumPy's functions ------------------------------------------------
 
     def relu(self) -> FixedArray:
         """max(x, 0), elementwise."""
         zero = constant(self.build, 0, 0)
-        return self._map(
+        return self.map(
             "relu",
             lambda a: a if a.type.lo >= 0 else self.build(MAX, a, zero),
-            self._nodes("relu"),
+            self.nodes("relu"),
         )
+
+    def maximum(self, other: Any) -> FixedArray:
+        """As ``numpy.maximum``."""
+        return np.maximum(self, other)
+
+    def minimum(self, other: Any) -> FixedArray:
+        """As ``numpy.minimum``."""
+        return np.minimum(self, other)
 
     def quantize(
         self, k: ArrayLike, i: ArrayLike, f: ArrayLike, rounding: str, overflow: str
@@ -199,131 +206,87 @@ class FixedArray:
         an element of total width 0 or less becomes zero. Modes as in ``hgq_rtl.fixed``. On an
         input that has no width yet this defines the format of the port.
         """
+        known: dict[Any, Any] = {}
 
         def one(x: Element, k: int, i: int, f: int) -> Node:
+            form = (int(k), int(i), int(f), rounding, overflow)
             if isinstance(x, Unquantized):
-                return x.bind(int(k), int(i), int(f), rounding, overflow)
-            return quantize(self.build, x, int(k), int(i), int(f), rounding, overflow)
+                return x.bind(*form)
+            if isinstance(x, Pending):
+                return fill(self.build, x.source, *entries(x, form, known))
+            return quantize(self.build, resolved(self.build, x, "a quantizer", known), *form)
 
         widths = [np.broadcast_to(np.asarray(v), self.shape) for v in (k, i, f)]
-        return self._map("quantized", one, self.elements, *widths)
+        return self.map("quantized", one, self.elements, *widths)
 
     def table(self, function: Function) -> FixedArray:
         """Any ``function`` of one value, elementwise, by look-up; see ``lowering.table``."""
         return table(self, function)
 
-    # --- linear algebra ----------------------------------------------------------------------
-
-    def __matmul__(self, other: Any) -> FixedArray:
-        if isinstance(other, FixedArray):
-            return self._matmul_variable(other)
-        weights = np.asarray(other, dtype=np.float64)
-        _check_inner(self.shape, weights.shape)
-        if weights.ndim == 1:
-            return (self @ weights[:, None])[..., 0]
-        if weights.ndim != 2:
-            raise LoweringError("@ takes a vector or a matrix", received=f"shape {weights.shape}")
-        return self._matmul_constant(weights)
-
-    def __rmatmul__(self, other: Any) -> FixedArray:
-        weights = np.asarray(other, dtype=np.float64)
-        if self.ndim == 1:
-            return self @ weights.T
-        return (self.transpose() @ weights.T).transpose()
-
-    def _matmul_constant(self, weights: NDArray[np.float64]) -> FixedArray:
-        nodes = self._nodes("@")
-        columns, exp = integer_columns(weights)
-        out = np.empty((*self.shape[:-1], weights.shape[1]), dtype=object)
-        for row in np.ndindex(self.shape[:-1]):
-            # One tuple for the whole row: dots with the same arguments form a matrix.
-            args = tuple(nodes[row])
-            for column, values in enumerate(columns):
-                index = (*row, column)
-                with self.build.within("_".join(["neuron", *map(str, index)])):
-                    out[index] = self.build.make(DOT, args, (values, exp, 0, 0))
-        return FixedArray(self.build, out)
-
-    def _matmul_variable(self, other: FixedArray) -> FixedArray:
-        a, b = self._nodes("@"), other._nodes("@")
-        _check_inner(a.shape, b.shape)
-        if b.ndim > 2 or a.ndim > 2:
-            raise LoweringError(
-                "@ of two variables takes vectors and matrices",
-                received=f"shapes {a.shape} and {b.shape}",
-            )
-        rows, columns = np.atleast_2d(a), b if b.ndim == 2 else b[:, None]
-        out = np.empty((rows.shape[0], columns.shape[1]), dtype=object)
-        for r, c in np.ndindex(out.shape):
-            with self.build.within(f"product_{r}_{c}"):
-                products = [
-                    (self._mul(x, y), False) for x, y in zip(rows[r], columns[:, c], strict=True)
-                ]
-                out[r, c] = sum_tree(self.build, products)
-        if b.ndim == 1:
-            out = out[:, 0]
-        return self.like(out[0] if a.ndim == 1 else out)
-
     def einsum(self, equation: str, other: Any) -> FixedArray:
-        """As ``numpy.einsum(equation, self, other)``; see ``lowering.einsum``."""
-        return einsum(equation, self, other)
+        """As ``numpy.einsum(equation, self, other)``."""
+        return np.einsum(equation, self, other)
 
-    def max(self, axis: int) -> FixedArray:
-        """The largest element along one axis."""
-        return self._extremum(MAX, axis)
-
-    def min(self, axis: int) -> FixedArray:
-        """The smallest element along one axis."""
-        return self._extremum(MIN, axis)
-
-    def _extremum(self, op: Op, axis: int) -> FixedArray:
-        moved = np.moveaxis(self._nodes(op.name), axis, -1)
-        out = np.empty(moved.shape[:-1], dtype=object)
-        for index in np.ndindex(out.shape):
-            nodes = list(dict.fromkeys(moved[index]))  # a repeated element decides nothing
-            with self.build.within("_".join([op.name, *map(str, index)])):
-                while len(nodes) > 1:
-                    pairs = zip(nodes[::2], nodes[1::2], strict=False)
-                    merged = [self.build(op, a, b) for a, b in pairs]
-                    nodes = merged + nodes[len(merged) * 2 :]
-            (out[index],) = nodes
-        return self.like(out)
-
-    def sum(self, axis: int | None = None) -> FixedArray:
-        """The sum over one axis, or over all elements."""
-        nodes = self._nodes("sum")
-        moved = nodes.ravel() if axis is None else np.moveaxis(nodes, axis, -1)
-        out = np.empty(moved.shape[:-1], dtype=object)
-        ones = (1,) * moved.shape[-1]
-        for index in np.ndindex(out.shape):
-            with self.build.within("_".join(["sum", *map(str, index)])):
-                out[index] = self.build.make(DOT, tuple(moved[index]), (ones, 0, 0, 0))
-        return self.like(out)
+    all = _method(np.all)
+    any = _method(np.any)
+    argmax = _method(np.argmax)
+    argmin = _method(np.argmin)
+    argsort = _method(np.argsort)
+    astype = _method(np.astype)
+    clip = _method(np.clip)
+    cumprod = _method(np.cumprod)
+    cumsum = _method(np.cumsum)
+    diagonal = _method(np.diagonal)
+    dot = _method(np.dot)
+    max = _method(np.max)
+    mean = _method(np.mean)
+    min = _method(np.min)
+    prod = _method(np.prod)
+    repeat = _method(np.repeat)
+    round = _method(np.round)
+    squeeze = _method(np.squeeze)
+    std = _method(np.std)
+    sum = _method(np.sum)
+    swapaxes = _method(np.swapaxes)
+    var = _method(np.var)
 
 
-def _check_inner(a: tuple[int, ...], b: tuple[int, ...]) -> None:
-    if not a or not b or a[-1] != b[0]:
-        raise LoweringError("the shapes do not fit for @", received=f"{a} and {b}")
+def is_boolean(value: Any) -> bool:
+    """Whether NumPy takes a value as truth values."""
+    return value.is_bool if isinstance(value, FixedArray) else np.asarray(value).dtype == bool
 
 
-def integer_columns(weights: NDArray[np.float64]) -> tuple[list[tuple[int, ...]], int]:
-    """A float matrix (inputs, outputs) as columns of exact integers and their common exponent."""
-    if not np.isfinite(weights).all():
-        where = tuple(int(w) for w in np.argwhere(~np.isfinite(weights))[0])
+def as_elements(build: Builder, value: Any, doing: str) -> NDArray[Any]:
+    """The elements of an array of the same graph, or those of numbers, as an object array."""
+    if isinstance(value, FixedArray):
+        if value.build is not build:
+            raise LoweringError(f"{doing} of arrays from two different traces",
+                                hint="Do not keep a FixedArray beyond its trace")  # fmt: skip
+        return value.elements
+    values = np.asarray(value)
+    if values.dtype.kind not in "fiub":
         raise LoweringError(
-            "the weights must be finite", received=f"{weights[where]} at index {where}"
+            f"{doing} takes numbers",
+            received=f"dtype {values.dtype}",
+            hint="Join arrays with numpy.stack" if values.dtype == object else "",
         )
-    pairs = [[dyadic(w) for w in column] for column in weights.T]
-    exp = min((e for column in pairs for n, e in column if n), default=0)
-    return [tuple(n << (e - exp) if n else 0 for n, e in column) for column in pairs], exp
+    elements = np.empty(values.shape, dtype=object)
+    for index, number in np.ndenumerate(values):
+        elements[index] = constant_element(build, number)
+    return elements
 
 
-def concatenate(arrays: Sequence[FixedArray], axis: int = 0) -> FixedArray:
-    """Join arrays along an existing axis, as ``numpy.concatenate``."""
-    return FixedArray(arrays[0].build, np.concatenate([a.elements for a in arrays], axis=axis))
+def builder_of(*values: Any) -> Builder:
+    """The builder of the first FixedArray among ``values``, which may be lists of them."""
+    for value in values:
+        if isinstance(value, FixedArray):
+            return value.build
+        if isinstance(value, list | tuple) and (found := [v for v in value if _holds(v)]):
+            return builder_of(*found)
+    raise LoweringError("no FixedArray among the arguments")
 
 
-def stack(arrays: Iterable[FixedArray], axis: int = 0) -> FixedArray:
-    """Join arrays along a new axis, as ``numpy.stack``."""
-    arrays = list(arrays)
-    return FixedArray(arrays[0].build, np.stack([a.elements for a in arrays], axis=axis))
+def _holds(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_holds(v) for v in value)
+    return isinstance(value, FixedArray)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.ops import DOT, ROUND, dot_terms
-from hgq_rtl.lowering.model import Lowered
+from hgq_rtl.lowering.elements import Pending
+from hgq_rtl.lowering.model import Lowered, LoweredLayer
 
 FLOAT32_BITS = 24
 FLOAT64_BITS = 53
@@ -25,11 +26,13 @@ class LayerExactness:
     path: str
     kind: str
     bits: int
+    function: bool = False
+    """Whether the layer's results are those of a function, such as tanh, in floats."""
 
     @property
     def float32(self) -> bool:
         """Whether float32 computes this layer exactly for every input."""
-        return self.bits <= FLOAT32_BITS
+        return self.bits <= FLOAT32_BITS and not self.function
 
     @property
     def float64(self) -> bool:
@@ -37,6 +40,8 @@ class LayerExactness:
         return self.bits <= FLOAT64_BITS
 
     def __str__(self) -> str:
+        if self.function:
+            return f"{self.path}: a function of floats, tabulated and verified in float64"
         if self.float32:
             verdict = "float32 is exact for every input"
         elif self.float64:
@@ -54,7 +59,14 @@ def exactness(lowered: Lowered) -> list[LayerExactness]:
         path = _layer_of(lowered.graph.origin(node), paths)
         if path is not None:
             bits[path] = max(bits[path], significant_bits(node))
-    return [LayerExactness(layer.path, layer.kind, bits[layer.path]) for layer in lowered.layers]
+    return [
+        LayerExactness(layer.path, layer.kind, bits[layer.path], _is_function(layer))
+        for layer in lowered.layers
+    ]
+
+
+def _is_function(layer: LoweredLayer) -> bool:
+    return any(isinstance(x, Pending) for array in layer.outputs for x in array.flat)
 
 
 def _layer_of(origin: str, paths: set[str]) -> str | None:

@@ -89,13 +89,12 @@ def lower(model: keras.Model, inputs: Declared | None = None) -> Lowered:
 
 
 def _output_nodes(name: str, result: FixedArray) -> list[Node]:
-    elements = list(result.elements.flat)
-    if any(isinstance(element, Unquantized) for element in elements):
+    if any(isinstance(element, Unquantized) for element in result.elements.flat):
         raise LoweringError(
             f"output '{name}' is an input of the model that nothing quantizes",
             hint="Put a Quantizer between the Input and the output",
         )
-    return elements
+    return list(result.nodes(f"output '{name}'").flat)
 
 
 def check_model(model: Any) -> None:

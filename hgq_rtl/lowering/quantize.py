@@ -18,9 +18,7 @@ def quantize(build: Builder, x: Node, k: int, i: int, f: int, rounding: str, ove
         return constant(build, 0, 0)
     if x.type.exp < -f:
         if rounding == "TRN":
-            drop = -f - x.type.exp
-            floor = Fixed(x.type.lo >> drop, x.type.hi >> drop, -f)
-            x = cast(build, x, -f, floor.width, floor.signed)
+            x = floor_to(build, x, -f)
         else:
             x = build(ROUND, x, exp=-f, rounding=rounding)
     if overflow == "WRAP":
@@ -31,3 +29,12 @@ def quantize(build: Builder, x: Node, k: int, i: int, f: int, rounding: str, ove
     if fits.hi > target.at(fits.exp).hi:
         x = build(MIN, x, constant(build, target.hi, target.exp))
     return x
+
+
+def floor_to(build: Builder, x: Node, exp: int) -> Node:
+    """``x`` rounded down to a multiple of 2^exp."""
+    if x.type.is_zero or x.type.exp >= exp:
+        return x
+    drop = exp - x.type.exp
+    floor = Fixed(x.type.lo >> drop, x.type.hi >> drop, exp)
+    return cast(build, x, exp, floor.width, floor.signed)

@@ -17,7 +17,6 @@ from hgq_rtl.ir.evaluate import evaluate_nodes
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.node import Node
 from hgq_rtl.layers.compiled import compiled
-from hgq_rtl.lowering.inputs import Unquantized
 from hgq_rtl.lowering.model import Lowered, LoweredLayer, calls
 
 Array = NDArray[np.float64]
@@ -168,8 +167,8 @@ def _check(
             hint=_DEFECT,
         )
     nodes = list(elements.flat)
-    if any(isinstance(node, Unquantized) for node in nodes):
-        return 0  # a view of an input that has no integers yet
+    if not all(isinstance(node, Node) for node in nodes):
+        return 0  # a view of an input, or a function, that no quantizer has seen yet
     values = evaluate_nodes(feeds, dict.fromkeys(nodes))
     flat = y.reshape(len(y), -1)
     for j, node in enumerate(nodes):

@@ -1,4 +1,4 @@
-"""Look-up tables of a FixedArray: any function of one value, entry by entry."""
+"""Look-up tables: any function of one value, entry by entry."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgq_rtl.errors import LoweringError
-from hgq_rtl.fixed import exact_integers
-from hgq_rtl.ir.node import Node
+from hgq_rtl.fixed import Fixed, exact_integers, quantize_float
+from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import TABLE, constant
+from hgq_rtl.lowering.elements import SHORT, Element, Pending, Real
+from hgq_rtl.lowering.inputs import Unquantized
 
 if TYPE_CHECKING:
     from hgq_rtl.lowering.array import FixedArray
@@ -32,30 +34,21 @@ def table(x: FixedArray, function: Function) -> FixedArray:
     from the lowest (the highest where an element has fewer).
     Raises LoweringError for an element of more than ``LARGEST`` values.
     """
-    nodes = x._nodes("a table")
+    nodes = x.nodes("a table")
     flat: list[Node] = list(nodes.flat)
     counts = [node.type.hi - node.type.lo + 1 for node in flat]
-    if max(counts, default=0) > LARGEST:
-        at = counts.index(max(counts))
-        index = tuple(int(n) for n in np.unravel_index(at, nodes.shape))
-        raise LoweringError(
-            f"a table of more than {LARGEST} entries",
-            received=f"{counts[at]} values of element {index}, of type {flat[at].type}",
-            hint="Quantize its input to 16 bits or less (with sign), "
-            "or train with a larger beta, which makes widths cost more",
-        )
+    for at, count in enumerate(counts):
+        if count > LARGEST:
+            index = tuple(int(n) for n in np.unravel_index(at, nodes.shape))
+            raise _too_large(f"{count} values of element {index}, of type {flat[at].type}")
     values = _evaluate(flat, counts, nodes.shape, function)
 
     def one(node: Node, at: Any) -> Node:
         column = values[: counts[at], at]
         exp = common_exponent(column)
-        entries = tuple(int(n) for n in exact_integers(column, exp))
-        if min(entries) == max(entries):
-            return constant(x.build, entries[0], exp)
-        t = node.type
-        return x.build(TABLE, node, entries=entries, lo=t.lo, step=t.exp, exp=exp)
+        return fill(x.build, node, tuple(int(n) for n in exact_integers(column, exp)), exp)
 
-    return x._map("table", one, nodes, np.arange(len(flat)).reshape(nodes.shape))
+    return x.map("table", one, nodes, np.arange(len(flat)).reshape(nodes.shape))
 
 
 def _evaluate(
@@ -73,6 +66,91 @@ def _evaluate(
         grid = np.ldexp((lo + np.minimum(r, last)).astype(np.float64), exp.astype(np.int32))
         parts.append(function(grid.reshape(step, *shape)).reshape(step, len(nodes)))
     return np.concatenate(parts)
+
+
+def fill(build: Builder, source: Node, entries: tuple[int, ...], exp: int) -> Node:
+    """The table of ``entries``·2^exp, one for each value of ``source`` from the lowest up."""
+    if min(entries) == max(entries):
+        return constant(build, entries[0], exp)
+    t = source.type
+    return build(TABLE, source, entries=entries, lo=t.lo, step=t.exp, exp=exp)
+
+
+Format = tuple[int, int, int, str, str]
+Entries = tuple[tuple[int, ...], int]
+
+
+def entries(x: Pending, form: Format | None, known: dict[Any, Any]) -> Entries:
+    """Integers and exponent of a function's values, quantized to ``form`` or (None) as they are.
+
+    ``known`` remembers what was computed, for arrays of many equal tables. Raises LoweringError
+    for too many values, values that are not finite, and unquantized ones that are too long.
+    """
+    key = (x.function, x.source.type, form)
+    if key not in known:
+        known[key] = _entries(x, form)
+    return known[key]
+
+
+def _entries(x: Pending, form: Format | None) -> Entries:
+    t = x.source.type
+    if t.hi - t.lo >= LARGEST:
+        raise _too_large(f"'{x.name}' of a value of type {t}")
+    grid = np.ldexp(np.arange(t.lo, t.hi + 1, dtype=np.float64), t.exp)
+    with np.errstate(all="ignore"):
+        values = np.asarray(x.function(grid), dtype=np.float64)
+    if not np.isfinite(values).all():
+        at = int(np.argmin(np.isfinite(values)))
+        raise LoweringError(
+            f"'{x.name}' is not finite for every value that its argument can have",
+            received=f"{values[at]} at {grid[at]}, of type {t}",
+            hint="Limit the argument first, with numpy.maximum or numpy.clip",
+        )
+    if form is not None:
+        k, i, f, rounding, overflow = form
+        n = quantize_float(values, k, i, f, rounding, overflow)
+        return tuple(int(v) for v in n), -f
+    exp = common_exponent(values)
+    n = exact_integers(values, exp)
+    width = Fixed(int(n.min()), int(n.max()), exp).width
+    if width > SHORT:
+        raise LoweringError(
+            f"the results of '{x.name}' fit no fixed-point format of {SHORT} bits or less",
+            received=f"values of {width} bits, such as {values[np.argmax(n % 2)]}",
+            hint="Quantize them, with hgq_rtl.quantize(x, k, i, f) or a Quantizer layer behind it",
+        )
+    return tuple(int(v) for v in n), exp
+
+
+def resolved(build: Builder, element: Element, doing: str, known: dict[Any, Any]) -> Node:
+    """The node of an element. Raises LoweringError where there is none; see FixedArray.nodes."""
+    if isinstance(element, Unquantized):
+        raise LoweringError(
+            f"{doing} needs a quantized input",
+            received=f"element '{element.name}' of input '{element.port.name}', "
+            "which has no width yet",
+            hint="Put a Quantizer before it (a layer with enable_iq=True has one), "
+            "or declare the input's format with inputs=",
+        )
+    if isinstance(element, Real):
+        raise LoweringError(
+            f"{doing} takes constants of {SHORT} significant bits or less",
+            received=repr(element.value),
+            hint="Use a fraction of a power of two, such as 13/128 for 0.1, "
+            "or quantize it with hgq_rtl.quantize",
+        )
+    if isinstance(element, Pending):
+        return fill(build, element.source, *entries(element, None, known))
+    return element
+
+
+def _too_large(received: str) -> LoweringError:
+    return LoweringError(
+        f"a table of more than {LARGEST} entries",
+        received=received,
+        hint="Quantize its input to 16 bits or less (with sign), "
+        "or train with a larger beta, which makes widths cost more",
+    )
 
 
 def common_exponent(values: NDArray[np.float64]) -> int:

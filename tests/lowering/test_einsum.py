@@ -68,7 +68,9 @@ def test_results_over_the_same_elements_share_their_arguments():
 @pytest.mark.parametrize(
     ("equation", "shape", "message"),
     [
-        ("ij,jk", (3, 2), "an einsum equation has the form 'ab,bc->ac'.\n  Received: 'ij,jk'."),
+        ("...j,jk", (3, 2),
+         "an einsum equation has the form 'ab,bc->ac'.\n  Received: '...j,jk'."),
+        ("ij,jk,kl", (3, 2), "einsum 'ij,jk,kl' takes 3 operands.\n  Received: 2."),
         ("ii,ik->k", (3, 2),
          "a letter occurs twice in one operand of an einsum.\n  Received: 'ii,ik->k'."),
         ("ij,jk->iz", (3, 2),

@@ -11,7 +11,7 @@ from keras import ops
 
 from hgq_rtl.errors import LoweringError
 from hgq_rtl.layers.equation import Equation
-from hgq_rtl.lowering.array import FixedArray, concatenate, stack
+from hgq_rtl.lowering.array import FixedArray
 from hgq_rtl.lowering.stock.arithmetic import check_mean, relu
 from hgq_rtl.lowering.stock.rules import lowers, number, operand, power_of_two, without_batch
 
@@ -148,15 +148,15 @@ def _getitem(layer: Any, x: FixedArray, key: Any) -> FixedArray:
 
 
 @lowers(_class(ops.concatenate([_X, _X])))
-def _concatenate(layer: Any, arrays: list[FixedArray]) -> FixedArray:
+def _concatenate(layer: Any, arrays: list[FixedArray]) -> Any:
     (axis,) = without_batch(layer.axis, arrays[0].ndim + 1, "concatenation")
-    return concatenate(arrays, axis)
+    return np.concatenate(arrays, axis)
 
 
 @lowers(_class(ops.stack([_X, _X])))
-def _stack(layer: Any, arrays: list[FixedArray]) -> FixedArray:
+def _stack(layer: Any, arrays: list[FixedArray]) -> Any:
     (axis,) = without_batch(layer.axis, arrays[0].ndim + 2, "stacking")
-    return stack(arrays, axis)
+    return np.stack(arrays, axis)
 
 
 @lowers(_class(ops.reshape(_X, (-1, 4))))
@@ -216,7 +216,7 @@ def _reduced(layer: Any, x: FixedArray, doing: str, function: Any) -> Any:
 
 @lowers(_class(ops.sum(_X, 1)))
 def _sum(layer: Any, x: FixedArray) -> Any:
-    return _reduced(layer, x, "a sum", FixedArray.sum)
+    return _reduced(layer, x, "a sum", np.sum)
 
 
 @lowers(_class(ops.mean(_X, 1)))
@@ -224,19 +224,19 @@ def _mean(layer: Any, x: FixedArray) -> Any:
     axes = without_batch(layer.axis, x.ndim + 1, "a mean")
     n = math.prod(x.shape[a] for a in axes)
     check_mean(n, "mean", "QGlobalAveragePooling or QMeanPow2")
-    return _reduced(layer, x, "a mean", FixedArray.sum) * (1 / n)
+    return _reduced(layer, x, "a mean", np.sum) * (1 / n)
 
 
 @lowers(_class(ops.max(_X, 1)))
 def _max(layer: Any, x: FixedArray) -> Any:
     _check_initial(layer)
-    return _reduced(layer, x, "a maximum", FixedArray.max)
+    return _reduced(layer, x, "a maximum", np.max)
 
 
 @lowers(_class(ops.min(_X, 1)))
 def _min(layer: Any, x: FixedArray) -> Any:
     _check_initial(layer)
-    return _reduced(layer, x, "a minimum", FixedArray.min)
+    return _reduced(layer, x, "a minimum", np.min)
 
 
 def _check_initial(layer: Any) -> None:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from hgq_rtl.errors import LoweringError
-from hgq_rtl.lowering.array import FixedArray, concatenate
+from hgq_rtl.lowering.array import FixedArray
 from hgq_rtl.lowering.stock.rules import lowers, spatial_axes, without_batch
 
 
@@ -50,9 +50,9 @@ def _repeat_vector(layer: Any, x: FixedArray) -> FixedArray:
 
 
 @lowers(keras.layers.Concatenate)
-def _concatenate(layer: Any, arrays: list[FixedArray]) -> FixedArray:
+def _concatenate(layer: Any, arrays: list[FixedArray]) -> Any:
     (axis,) = without_batch(layer.axis, arrays[0].ndim + 1, "concatenation")
-    return concatenate(arrays, axis)
+    return np.concatenate(arrays, axis)
 
 
 def _pairs(value: Any) -> list[tuple[int, int]]:
