@@ -11,19 +11,38 @@ os.environ.setdefault("KERAS_BACKEND", "jax")  # read once, when keras is first 
 if TYPE_CHECKING:
     from hgq_rtl.design import Design
     from hgq_rtl.errors import HgqRtlError
-    from hgq_rtl.flow import compile
+    from hgq_rtl.flow import compile, trace
+    from hgq_rtl.lowering.apply import as_function, lookup, quantize
+    from hgq_rtl.lowering.trace import FixedInput
     from hgq_rtl.project.delivery import Delivery
     from hgq_rtl.project.project import Project, open_project
 
-__all__ = ["Delivery", "Design", "HgqRtlError", "Project", "compile", "open_project"]
+__all__ = [
+    "Delivery",
+    "Design",
+    "FixedInput",
+    "HgqRtlError",
+    "Project",
+    "as_function",
+    "compile",
+    "lookup",
+    "open_project",
+    "quantize",
+    "trace",
+]
 
 _HOMES = {
     "Delivery": "hgq_rtl.project.delivery",
     "Design": "hgq_rtl.design",
+    "FixedInput": "hgq_rtl.lowering.trace",
     "HgqRtlError": "hgq_rtl.errors",
     "Project": "hgq_rtl.project.project",
+    "as_function": "hgq_rtl.lowering.apply",
     "compile": "hgq_rtl.flow",
+    "lookup": "hgq_rtl.lowering.apply",
     "open_project": "hgq_rtl.project.project",
+    "quantize": "hgq_rtl.lowering.apply",
+    "trace": "hgq_rtl.flow",
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from hgq_rtl.emit.backend import CoreInfo, Emitted, emit
 from hgq_rtl.ir.evaluate import evaluate
@@ -32,11 +32,13 @@ from hgq_rtl.schedule.registers import insert_registers
 from hgq_rtl.schedule.schedule import Schedule
 from hgq_rtl.timing.model import DelayModel, load_device
 
-Data = ArrayLike | Mapping[str, ArrayLike] | list[ArrayLike]
-"""One array (samples, *shape), a list of them, or a dictionary by port name."""
+Data = Any
+"""One array (samples, *shape), a list of them, a dictionary by port name, or, for a traced
+function, such arrays in the containers of its inputs."""
 Array = NDArray[np.float64]
-Outputs = Array | list[Array]
-"""One float64 array (samples, *shape), or one per output where there are several."""
+Outputs = Any
+"""One float64 array (samples, *shape), or one per output where there are several; for a traced
+function, such arrays in the containers of its outputs."""
 Progress = Callable[[str], None]
 
 
@@ -64,7 +66,7 @@ class Design:
     passes: tuple[PassRecord, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
     reference: Callable[[list[Any]], list[Array]] | None = None
-    """Keras's own outputs for input arrays, if the design came from a Keras model."""
+    """The outputs of the Keras model, or of the traced function on NumPy arrays, for inputs."""
 
     @property
     def latency(self) -> int:
@@ -78,8 +80,7 @@ class Design:
         a wrong shape, or a value that a declared input format cannot hold.
         """
         n = evaluate(self.graph, self.interface.input_integers(x))
-        outputs = self.interface.output_floats(n)
-        return outputs[0] if len(outputs) == 1 else outputs
+        return self.interface.output_structure(self.interface.output_floats(n))
 
     def report(self) -> Report:
         """LUT and register estimates per layer, stages against the clock, and exactness."""

@@ -1,8 +1,8 @@
-"""compile: the whole story from a Keras model to a Design, in one function."""
+"""compile and trace: the whole story from a Keras model or a function to a Design."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -82,5 +82,74 @@ def compile(
         minimize_registers=minimize_registers,
         notes=notes,
         reference=keras_reference,
+        progress=progress,
+    )
+
+
+def trace(
+    fn: Callable[..., Any],
+    inputs: Any,
+    *,
+    clock_ns: float,
+    device: str | Path = "xcvu13p-2",
+    name: str | None = None,
+    skip: Collection[str] = (),
+    dump: str | PathLike[str] | None = None,
+    register_inputs: bool = False,
+    register_outputs: bool = True,
+    minimize_registers: bool = True,
+    check_samples: int = 256,
+    progress: Progress = silent,
+) -> Design:
+    """Compile a NumPy-style function into pipelined logic, one result per clock.
+
+    ``fn``: gets FixedArrays and works on them with operators, NumPy's functions, ``quantize``,
+    ``lookup`` and models wrapped by ``as_function``. It returns arrays or (nested) dictionaries,
+    lists and tuples of them, which name the outputs. ``inputs``: FixedInputs: a dictionary by
+    keyword argument, a list by position, or one alone; each may again be a container of them.
+    ``name``: of the design and its top module (default: the function's). ``check_samples``:
+    random samples on which the graph is compared with ``fn`` on NumPy arrays, without batch axis.
+    Further arguments: those of ``compile``. ``predict`` and ``verify`` of the design take data,
+    and predict returns them, in the same containers with samples as the first axis.
+
+    Raises LoweringError for whatever cannot become exact hardware.
+    """
+    clock_ps(clock_ns)
+    load_device(device)
+    if name is not None:
+        check_name(name)
+    progress("lower")
+    from hgq_rtl.lowering import exactness
+    from hgq_rtl.lowering import model as models
+    from hgq_rtl.lowering import trace as tracing
+
+    name = name or models.identifier(
+        getattr(fn, "__name__", "design").replace("<lambda>", "design")
+    )
+    traced = tracing.trace_function(fn, inputs, name)
+    notes: dict[str, Any] = {
+        "exactness": {
+            "reference": "NumPy",
+            "arithmetic": "float64",
+            "proven": traced.bits <= exactness.FLOAT64_BITS,
+            "layers": {name: traced.bits},
+        },
+    }
+    if check_samples:
+        progress("compare with NumPy")
+        notes["exactness"]["values_compared"] = tracing.check_function(traced, check_samples)
+    return build_design(
+        traced.lowered.graph,
+        traced.lowered.interface,
+        name=name,
+        clock_ns=clock_ns,
+        device=device,
+        skip=skip,
+        dump=None if dump is None else Path(dump),
+        register_inputs=register_inputs,
+        register_outputs=register_outputs,
+        minimize_registers=minimize_registers,
+        notes=notes,
+        reference=traced.reference,
         progress=progress,
     )

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hgq_rtl.errors import LoweringError, NumberError
 from hgq_rtl.fixed import Fixed, Ints, exact_integers, quantize_float
+from hgq_rtl.ir.nested import flattened, replaced
 
 
 def element_name(port: str, shape: tuple[int, ...], index: int) -> str:
@@ -124,12 +125,18 @@ class Port:
 
 @dataclass(frozen=True)
 class Interface:
-    """All ports of a design; their elements in order are the graph's inputs and outputs."""
+    """All ports of a design; their elements in order are the graph's inputs and outputs.
+
+    ``input_tree`` and ``output_tree`` are nested containers of port names, in the order of the
+    ports, where the design came from a function of such; else None.
+    """
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    input_tree: Any = None
+    output_tree: Any = None
 
-    def input_integers(self, data: ArrayLike | Mapping[str, ArrayLike] | list[ArrayLike]) -> Ints:
+    def input_integers(self, data: Any) -> Ints:
         """Input integers (samples, all elements) of one array, a list, or a dict by port name."""
         n = [port.integers(x) for port, x in zip(self.inputs, self.arrays(data), strict=True)]
         if len({len(x) for x in n}) > 1:
@@ -139,11 +146,14 @@ class Interface:
             )
         return np.concatenate(n, axis=1)
 
-    def arrays(
-        self, data: ArrayLike | Mapping[str, ArrayLike] | list[ArrayLike]
-    ) -> list[ArrayLike]:
-        """The data as one array per input port, in their order."""
+    def arrays(self, data: Any) -> list[ArrayLike]:
+        """The data as one array per input port, in their order.
+
+        ``data``: one array, a list, a dictionary by port name, or what ``input_tree`` looks like.
+        """
         names = [port.name for port in self.inputs]
+        if isinstance(self.input_tree, dict | list | tuple) and not self._is_flat(data, names):
+            return flattened(data, self.input_tree)
         if isinstance(data, Mapping):
             if set(data) != set(names):
                 raise NumberError(
@@ -155,7 +165,7 @@ class Interface:
         several = isinstance(data, list | tuple) and (
             len(names) > 1 or all(isinstance(x, np.ndarray) for x in data)
         )
-        arrays: list[Any] = list(data) if several else [data]  # type: ignore[arg-type]
+        arrays: list[Any] = list(data) if several else [data]
         if len(arrays) != len(names):
             raise NumberError(
                 "the data must have one array per input port",
@@ -163,6 +173,21 @@ class Interface:
                 hint=f"Ports: {', '.join(names)}",
             )
         return arrays
+
+    @staticmethod
+    def _is_flat(data: Any, names: list[str]) -> bool:
+        """Whether the data are one array per port, by name or in order."""
+        if isinstance(data, Mapping):
+            return set(data) == set(names)
+        flat = isinstance(data, list) and len(data) == len(names)
+        return flat and all(isinstance(x, np.ndarray) for x in data)
+
+    def output_structure(self, arrays: list[Any]) -> Any:
+        """One array per output port, arranged like ``output_tree``; by default a lone one bare."""
+        if self.output_tree is None:
+            return arrays[0] if len(arrays) == 1 else arrays
+        values = iter(arrays)
+        return replaced(self.output_tree, lambda name: next(values))
 
     def output_floats(self, n: Ints) -> list[NDArray[np.float64]]:
         """One float array (samples, *shape) per output port from flat output integers."""

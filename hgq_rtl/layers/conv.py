@@ -89,7 +89,7 @@ class SpatialLayer(QWeighted):
         *spatial, channels = x.shape
         index = self.windows.index(spatial)
         lengths = index.shape[: self.rank]
-        cells = x.reshape(-1, channels).take(index.reshape(math.prod(lengths), -1))
+        cells = x.reshape(-1, channels).gather(index.reshape(math.prod(lengths), -1))
         y = self.lower_windows(cells, kernel.reshape(-1, *kernel.shape[self.rank :]))
         y = y.reshape(*lengths, -1)
         return y if self.is_channels_last else y.transpose(-1, *range(self.rank))

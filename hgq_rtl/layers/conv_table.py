@@ -92,7 +92,7 @@ class _QConvT(TableLayer):
         x = x if self.is_channels_last else x.transpose(*range(1, x.ndim), 0)
         *spatial, channels = x.shape
         index = self.windows.index(spatial)
-        cells = x.reshape(-1, channels).take(index)
+        cells = x.reshape(-1, channels).gather(index)
         return cells.reshape(*index.shape[: self.rank], -1)
 
     def get_config(self) -> dict[str, Any]:

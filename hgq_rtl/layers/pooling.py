@@ -136,7 +136,7 @@ class _QWindowPooling(_QPooling):
         """The cells of every window, as (positions, cells, channels)."""
         last = self.data_format == "channels_last"
         flat = x.reshape(-1, x.shape[-1]) if last else x.reshape(x.shape[0], -1).transpose(1, 0)
-        return flat.take(index.reshape(-1, math.prod(self.windows.size)))
+        return flat.gather(index.reshape(-1, math.prod(self.windows.size)))
 
     def arranged(self, y: FixedArray, index: NDArray[Any]) -> FixedArray:
         """An array (positions, channels) in the shape of the output."""

@@ -67,7 +67,8 @@ class FixedArray(NDArrayOperatorsMixin):
             "a FixedArray has no numbers yet, so it cannot become a NumPy array",
             received=f"shape {self.shape}",
             hint="Join arrays with numpy.stack or numpy.concatenate; build one up from "
-            "numpy.zeros_like(x); call a Keras model through hgq_rtl.as_function(model)",
+            "numpy.zeros_like(x); read a constant table with hgq_rtl.lookup(lambda n: table[n], "
+            "index); call a Keras model through hgq_rtl.as_function(model)",
         )
 
     def _no_number(self, *_: Any) -> NoReturn:
@@ -148,8 +149,8 @@ class FixedArray(NDArrayOperatorsMixin):
         """An array whose elements can be assigned without changing this one."""
         return self.like(self.elements.copy())
 
-    def take(self, index: NDArray[Any], fill: float = 0.0) -> FixedArray:
-        """Entries of axis 0, as ``numpy.take``; index -1 is an entry of constants ``fill``."""
+    def gather(self, index: NDArray[Any], fill: float = 0.0) -> FixedArray:
+        """Entries of axis 0 by constant indices; index -1 is an entry of constants ``fill``."""
         row = np.full((1, *self.shape[1:]), constant_element(self.build, fill), dtype=object)
         return self.like(np.concatenate([self.elements, row])[index])
 
@@ -248,6 +249,7 @@ class FixedArray(NDArrayOperatorsMixin):
     std = _method(np.std)
     sum = _method(np.sum)
     swapaxes = _method(np.swapaxes)
+    take = _method(np.take)
     var = _method(np.var)
 
 

@@ -42,11 +42,15 @@ class InputPort:
             out.flat[index] = Unquantized(self, index)
         return out
 
-    def declare(self, k: int, i: int, f: int) -> NDArray[Any]:
-        """An array of the port's elements in a format that the user declares."""
+    def declare(self, k: Any, i: Any, f: Any) -> NDArray[Any]:
+        """An array of the port's elements in a format that the user declares.
+
+        ``k``, ``i``, ``f``: integers that broadcast to the port's shape.
+        """
         out = np.empty(self.shape, dtype=object)
-        for index in range(prod(self.shape)):
-            out.flat[index] = self._node(index, Fixed.from_kif(k, i, f))
+        widths = np.broadcast_arrays(k, i, f, np.empty(self.shape))[:3]
+        for index, width in enumerate(zip(*(w.ravel() for w in widths), strict=True)):
+            out.flat[index] = self._node(index, Fixed.from_kif(*map(int, width)))
         return out
 
     def _node(self, index: int, t: Fixed) -> Node:

@@ -70,7 +70,7 @@ def lower(model: keras.Model, inputs: Declared | None = None) -> Lowered:
             received=repr(next(iter(declared))),
             hint=f"Inputs of the model: {', '.join(port.name for port in ports)}",
         )
-    walk = _Walk(build)
+    walk = Walk(build)
     results = walk.run(model, [FixedArray(build, a) for a in arrays], "")
     names = output_names(model)
     out_ports, nodes = [], []
@@ -126,7 +126,8 @@ def identifier(name: str) -> str:
     return clean if clean and not clean[0].isdigit() else f"_{clean}"
 
 
-def _unique(names: list[str]) -> list[str]:
+def unique(names: list[str]) -> list[str]:
+    """Identifiers of the names, with a number where one occurred before."""
     seen: set[str] = set()
     result = []
     for name in map(identifier, names):
@@ -140,17 +141,17 @@ def _unique(names: list[str]) -> list[str]:
 
 def input_names(model: keras.Model) -> list[str]:
     """Port names of the inputs: the names of the Keras tensors, made into identifiers."""
-    return _unique([tensor.name for tensor in model.inputs])
+    return unique([tensor.name for tensor in model.inputs])
 
 
 def output_names(model: keras.Model) -> list[str]:
     """Port names of the outputs: the names of the layers that make them; never an input's."""
     inputs = input_names(model)
     names = [tensor._keras_history.operation.name for tensor in model.outputs]
-    return _unique([*inputs, *names])[len(inputs) :]
+    return unique([*inputs, *names])[len(inputs) :]
 
 
-class _Walk:
+class Walk:
     """The replay of one model. Nested models are walked in place, under their own path."""
 
     def __init__(self, build: Builder) -> None:

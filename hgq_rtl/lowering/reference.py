@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -38,6 +39,21 @@ class Reference:
         """Outputs for input arrays of shape (samples, ...), one array per model output."""
         return self._predict(self.model, inputs, batch_size)
 
+    def one_batch(self, inputs: list[Any]) -> list[Array]:
+        """As a call, for one batch; compiled once per shape, for many calls with few samples."""
+        data = [self._cast(x) for x in inputs]
+        with _precision(self.float64):
+            outputs = self._forward(_structured(self.model, data))
+            return [np.asarray(y, dtype=np.float64) for y in outputs]
+
+    @cached_property
+    def _forward(self) -> Any:
+        return compiled(lambda x: keras.tree.flatten(self.model(x)), self.model.variables)
+
+    def _cast(self, x: Any) -> NDArray[Any]:
+        """An input array as the model is given it."""
+        return np.asarray(x, dtype=np.float32).astype(np.float64 if self.float64 else np.float32)
+
     def layer_outputs(self, inputs: list[Any]) -> list[list[Array]]:
         """Outputs of every layer call of the top-level model, in order of computation."""
         tensors = [node.output_tensors for _, node in calls(self.model)]
@@ -51,8 +67,7 @@ class Reference:
 
     def _predict(self, model: keras.Model, inputs: list[Any], batch_size: int) -> list[Array]:
         # Not model.predict(): on its first call that runs every operation on its own.
-        dtype = np.float64 if self.float64 else np.float32
-        data = [np.asarray(x, dtype=np.float32).astype(dtype) for x in inputs]
+        data = [self._cast(x) for x in inputs]
         with _precision(self.float64):
             forward = compiled(lambda x: keras.tree.flatten(model(x)), model.variables)
             batches = [

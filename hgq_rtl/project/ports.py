@@ -15,6 +15,7 @@ def to_json(interface: Interface, packed: Mapping[str, str]) -> dict[str, Any]:
     return {
         "inputs": [_port(port, packed.get(port.name)) for port in interface.inputs],
         "outputs": [_port(port, packed.get(port.name)) for port in interface.outputs],
+        "structure": {"inputs": interface.input_tree, "outputs": interface.output_tree},
     }
 
 
@@ -41,6 +42,8 @@ def from_json(data: dict[str, Any]) -> Interface:
     return Interface(
         tuple(_read(port) for port in data["inputs"]),
         tuple(_read(port) for port in data["outputs"]),
+        input_tree=data["structure"]["inputs"],
+        output_tree=data["structure"]["outputs"],
     )
 
 

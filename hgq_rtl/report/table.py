@@ -77,16 +77,18 @@ def remarks(facts: Mapping[str, Any]) -> Iterator[Text]:
     """The exactness statement and the assumed ranges of the inputs."""
     exact = facts.get("exactness")
     if exact:
+        reference = exact.get("reference", "Keras")
+        values = "layer values" if reference == "Keras" else "values"
         proof = (
             "proven exact for every input"
             if exact["proven"]
-            else "NOT exact for every input: rare differences to Keras are possible"
+            else f"NOT exact for every input: rare differences to {reference} are possible"
         )
         worst = max(exact["layers"].values(), default=0)
         yield Text(
-            f"Keras arithmetic: {exact['arithmetic']}, {proof} "
+            f"{reference} arithmetic: {exact['arithmetic']}, {proof} "
             f"(at most {worst} significant bits); "
-            f"{exact.get('values_compared', 0)} layer values compared while lowering"
+            f"{exact.get('values_compared', 0)} {values} compared while lowering"
         )
     for port in facts["inputs"]:
         low, high = port["range"]

@@ -86,16 +86,16 @@ def test_einsum_errors(equation, shape, message):
     assert str(error.value) == message
 
 
-def test_take_fills_with_a_constant():
+def test_gather_fills_with_a_constant():
     x, n = array(Builder(), "x", 2, 2)
-    y = x.take(np.array([[1, -1], [0, 0]]), fill=0.75)
+    y = x.gather(np.array([[1, -1], [0, 0]]), fill=0.75)
     want = np.stack([n[:, 1] / 2, np.full((20, 2), 0.75), n[:, 0] / 2, n[:, 0] / 2], axis=1)
     assert np.array_equal(values(y, (x, n)), want.reshape(20, 2, 2, 2))
 
 
 def test_extrema_compare_a_repeated_element_once():
     x, n = array(Builder(), "x", 3)
-    y = x.take(np.array([[0, 1, 0, 1, 0], [2, 2, 2, 2, 2]]))
+    y = x.gather(np.array([[0, 1, 0, 1, 0], [2, 2, 2, 2, 2]]))
     assert np.array_equal(
         values(y.max(axis=1), (x, n)), np.stack([n[:, :2].max(1), n[:, 2]], axis=1) / 2
     )

@@ -18,6 +18,7 @@ from hgq_rtl.lowering.registry import UFUNCS, implements
 
 def matmul(ufunc: np.ufunc, a: Any, b: Any) -> FixedArray:
     """As ``numpy.matmul``: vectors, matrices and stacks of them, constant or not."""
+    a, b = (x if isinstance(x, FixedArray) else np.asarray(x) for x in (a, b))
     if 0 in (np.ndim(a), np.ndim(b)):
         raise LoweringError("@ takes vectors and matrices, not scalars", hint="Use * instead")
     if np.ndim(b) == 1:

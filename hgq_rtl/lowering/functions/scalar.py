@@ -63,7 +63,9 @@ def multiply(build: Builder, a: Node, b: Node) -> Node:
     if a.type.is_const:
         a, b = b, a
     if not b.type.is_const:
-        return build(MUL, a, b)
+        product = build(MUL, a, b)
+        # Interval arithmetic does not see that a square is never negative.
+        return as_unsigned(build, product) if a is b else product
     n, exp = b.type.lo, b.type.exp
     if n == 1:
         return build(SHIFT, a, bits=exp) if exp else a
@@ -136,8 +138,12 @@ def absolute(build: Builder, a: Node) -> Node:
         return a
     if a.type.hi <= 0:
         return negative(build, a)
-    larger = build(MAX, a, negative(build, a))
-    return cast(build, larger, a.type.exp, max(-a.type.lo, a.type.hi).bit_length(), False)
+    return as_unsigned(build, build(MAX, a, negative(build, a)))
+
+
+def as_unsigned(build: Builder, a: Node) -> Node:
+    """The same wires without the sign, for values that are never negative."""
+    return cast(build, a, a.type.exp, a.type.hi.bit_length(), False)
 
 
 def sign(build: Builder, a: Node) -> Node:

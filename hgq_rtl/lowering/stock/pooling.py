@@ -43,7 +43,7 @@ def _max_pooling(layer: Any, x: FixedArray) -> FixedArray:
     index = _index(layer, x)
     rank = len(layer.pool_size)
     places = without_padding(index, rank).reshape(-1, math.prod(layer.pool_size))
-    return _arranged(layer, _flat(layer, x).take(places).max(axis=1), index.shape[:rank])
+    return _arranged(layer, _flat(layer, x).gather(places).max(axis=1), index.shape[:rank])
 
 
 @lowers(keras.layers.AveragePooling1D, keras.layers.AveragePooling2D, keras.layers.AveragePooling3D)
@@ -54,7 +54,7 @@ def _average_pooling(layer: Any, x: FixedArray) -> FixedArray:
     counts = (places >= 0).sum(axis=1)
     for n in np.unique(counts):
         check_mean(int(n), "mean", f"QAveragePooling{rank}D")
-    mean = _flat(layer, x).take(places).sum(axis=1) * (1 / counts)[:, None]
+    mean = _flat(layer, x).gather(places).sum(axis=1) * (1 / counts)[:, None]
     return _arranged(layer, mean, index.shape[:rank])
 
 

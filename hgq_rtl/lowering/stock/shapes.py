@@ -73,7 +73,7 @@ def pad(x: FixedArray, pairs: dict[int, tuple[int, int]], value: float) -> Fixed
         n = x.shape[axis]
         places = np.arange(-before, n + after)
         rows = x.like(np.moveaxis(x.elements, axis, 0))
-        rows = rows.take(np.where((places < 0) | (places >= n), -1, places), value)
+        rows = rows.gather(np.where((places < 0) | (places >= n), -1, places), value)
         x = x.like(np.moveaxis(rows.elements, 0, axis))
     return x
 
