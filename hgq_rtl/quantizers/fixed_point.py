@@ -50,7 +50,7 @@ from hgq_rtl.quantizers.exact import (
     to_numpy,
     wrap,
 )
-from hgq_rtl.quantizers.gradients import LN2, attach, carrier
+from hgq_rtl.quantizers.gradients import LN2, attach, straight_through
 from hgq_rtl.quantizers.recording import active_records
 from hgq_rtl.quantizers.widths import add_width, initializer
 
@@ -103,8 +103,8 @@ class FixedPoint(keras.layers.Layer):
         """Integer-valued fraction bits that go with integer-valued ``i``."""
         raise NotImplementedError
 
-    def carriers(self) -> tuple[Any, Any]:
-        """Zero-valued tensors with the gradients of ``i`` and of ``f``."""
+    def trained(self) -> tuple[Any, Any]:
+        """Tensors with the gradients of ``i`` and of ``f``, before any rounding."""
         raise NotImplementedError
 
     def width(self) -> Any:
@@ -139,8 +139,8 @@ class FixedPoint(keras.layers.Layer):
         beyond = ops.cast(above, dtype) - k * ops.cast(below, dtype)
         beyond_f = beyond if self.overflow_mode == "SAT_SYM" else ops.cast(above, dtype)
         df = LN2 * ops.where(inside, x - y, beyond_f * step)
-        zero_i, zero_f = (to(z) for z in self.carriers())
-        return attach(y, x, inside, (zero_f, df), (zero_i, LN2 * beyond * top))
+        raw_i, raw_f = (to(w) for w in self.trained())
+        return attach(y, x, inside, (raw_f, df), (raw_i, LN2 * beyond * top))
 
     def _wrapping(self, x: Any, training: bool) -> Any:
         dtype, to = self.compute_dtype, self._to_tensor(x)
@@ -169,8 +169,7 @@ class FixedPoint(keras.layers.Layer):
             y = ops.where(k + i + f > 0, wrap(y, k, i, dtype), 0.0)
         if self.is_fixed:
             return attach(y, x, None)
-        _, zero_f = self.carriers()
-        return attach(y, x, None, (to(zero_f), LN2 * (x - y)))
+        return attach(y, x, None, (to(self.trained()[1]), LN2 * (x - y)))
 
     def settle(self, lo: Any, hi: Any) -> tuple[Any, Any]:
         """The (k, i) for recorded extrema, in tensors."""
@@ -248,16 +247,16 @@ class KIF(FixedPoint):
         """Round f."""
         return ops.round(self._f)
 
-    def carriers(self) -> tuple[Any, Any]:
-        """Gradients of i and f."""
-        return carrier(self._i), carrier(self._f)
+    def trained(self) -> tuple[Any, Any]:
+        """The variables i and f."""
+        return ops.convert_to_tensor(self._i), ops.convert_to_tensor(self._f)
 
     def width(self) -> Any:
         """max(0, i + f), with the sign where it counts; no gradient at zero."""
         signs = self._sign() if self.overflow_mode == "SAT" else 0.0
         bits = ops.round(self._i) + ops.round(self._f) + signs
-        zero = carrier(self._i) + carrier(self._f)
-        return ops.where(bits > 0, ops.stop_gradient(bits) + zero, 0.0)
+        live = bits > 0
+        return attach(ops.where(live, bits, 0.0), self._i + self._f, live)
 
     def needed(self, lo: Any, hi: Any) -> Any:
         """Integer bits for the rounded extrema; -f, that is width zero, where both are zero."""
@@ -286,17 +285,16 @@ class KBI(FixedPoint):
         """B - i."""
         return ops.round(self._b) - i
 
-    def carriers(self) -> tuple[Any, Any]:
-        """Gradients of i at constant b, and of b."""
-        zero_b = carrier(self._b)
-        zero_i = carrier(self._i)
-        return zero_i, zero_b if self.is_wrap else zero_b - zero_i
+    def trained(self) -> tuple[Any, Any]:
+        """The variable i, and b - i; b alone where i follows from the data."""
+        i, b = ops.convert_to_tensor(self._i), ops.convert_to_tensor(self._b)
+        return i, b if self.is_wrap else b - i
 
     def width(self) -> Any:
         """B, with the sign where it counts."""
         b = ops.round(self._b)
         bits = ops.where(b > 0, b, 0.0) + (self._sign() if self.overflow_mode == "SAT" else 0.0)
-        return ops.stop_gradient(bits) + carrier(self._b)
+        return straight_through(bits, ops.convert_to_tensor(self._b))
 
     def needed(self, lo: Any, hi: Any) -> Any:
         """Integer bits such that the extrema, rounded to the grid these bits imply, fit.

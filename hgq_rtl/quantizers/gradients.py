@@ -1,40 +1,76 @@
-"""Surrogate gradients, as stop-gradient algebra.
-
-``ops.custom_gradient`` is not honoured by every Keras backend, so the gradient of a quantizer is
-attached by adding terms that are exactly zero: ``carrier(p)`` is p − stop_gradient(p).
-"""
+"""Surrogate gradients: a value from one place, its derivatives from another."""
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
+import keras
 from keras import ops
 
 LN2 = math.log(2.0)
 
 
-def carrier(p: Any) -> Any:
-    """A tensor that is exactly zero (for finite ``p``) and has the gradient of ``p``."""
-    return p - ops.stop_gradient(p)
-
-
-def ste_round(p: Any) -> Any:
-    """Round half to even, with gradient one."""
-    return ops.stop_gradient(ops.round(p)) + carrier(p)
-
-
 def attach(y: Any, x: Any, inside: Any, *terms: tuple[Any, Any]) -> Any:
     """Value ``y``, with dy/dx = 1 where ``inside`` and dy/dp = coefficient for each term.
 
-    ``inside``: boolean tensor, or None for everywhere. ``terms``: pairs of a zero-valued carrier
-    and its coefficient; gradients of a shared (broadcast) width add up over its elements.
+    ``inside``: boolean tensor, or None for everywhere. ``terms``: pairs of a tensor p, of which
+    only the gradient matters, and its coefficient; gradients of a shared (broadcast) p add up
+    over its elements. ``x`` and each p broadcast to ``y``.
     """
-    through = carrier(x)
+    if keras.backend.backend() == "jax":
+        tensors, coefficients = zip(*terms, strict=True) if terms else ((), ())
+        return _jax_attach()(y, x, inside, tensors, coefficients)
+    return _attach_zeros(y, x, inside, *terms)
+
+
+def straight_through(y: Any, p: Any) -> Any:
+    """Value ``y`` with the gradient of ``p``."""
+    return attach(y, p, None)
+
+
+def _attach_zeros(y: Any, x: Any, inside: Any, *terms: tuple[Any, Any]) -> Any:
+    """``attach`` without a custom gradient, which not every backend honours.
+
+    The gradient comes with added terms that are exactly zero: p - stop_gradient(p).
+    """
+    through = x - ops.stop_gradient(x)
     if inside is not None:
         # where, not a product: an infinite x outside the range must not turn into NaN.
         through = ops.where(inside, through, 0.0)
     y = ops.stop_gradient(y) + through
-    for zero, coefficient in terms:
-        y = y + zero * ops.stop_gradient(coefficient)
+    for p, coefficient in terms:
+        y = y + (p - ops.stop_gradient(p)) * ops.stop_gradient(coefficient)
     return y
+
+
+@functools.cache
+def _jax_attach() -> Callable[..., Any]:
+    """``attach`` as a custom gradient: the forward pass computes ``y`` and nothing else."""
+    import jax
+    import jax.numpy as jnp
+
+    @jax.custom_vjp
+    def attached(y: Any, x: Any, inside: Any, tensors: Any, coefficients: Any) -> Any:
+        return y
+
+    def forward(y: Any, x: Any, inside: Any, tensors: Any, coefficients: Any) -> Any:
+        return y, (inside, coefficients, (x, *tensors))  # of the last ones, only the shapes
+
+    def backward(kept: Any, upstream: Any) -> Any:
+        inside, coefficients, tensors = kept
+        through = upstream if inside is None else jnp.where(inside, upstream, 0.0)
+        parts = (through, *(upstream * c for c in coefficients))
+        d_x, *d_tensors = (reduced(g, p.shape) for g, p in zip(parts, tensors, strict=True))
+        return None, d_x, None, tuple(d_tensors), None
+
+    def reduced(g: Any, shape: tuple[int, ...]) -> Any:
+        """``g`` summed over the axes along which ``shape`` was broadcast."""
+        g = g.sum(range(g.ndim - len(shape))) if g.ndim > len(shape) else g
+        axes = tuple(a for a, n in enumerate(shape) if n == 1 and g.shape[a] != 1)
+        return g.sum(axes, keepdims=True) if axes else g
+
+    attached.defvjp(forward, backward)
+    return attached

@@ -30,7 +30,7 @@ from keras import ops
 
 from hgq_rtl.quantizers.config import QuantizerConfig
 from hgq_rtl.quantizers.exact import check_dtype, floor_log2, pow2, to_numpy
-from hgq_rtl.quantizers.gradients import LN2, attach, carrier
+from hgq_rtl.quantizers.gradients import LN2, attach
 from hgq_rtl.quantizers.widths import add_width
 
 
@@ -79,25 +79,27 @@ class Minifloat(keras.layers.Layer):
         above, below = size > top, size < pow2(low, dtype)
         off = LN2 * (x - y)
         sides = ops.cast(above, dtype) - ops.cast(below, dtype)
-        zero_m, zero_e, zero_e0 = (
-            self.mapper.to_tensor(carrier(v), shape) for v in (self._m, self._e, self._e0)
+        raw_m, raw_e, raw_e0 = (
+            self.mapper.to_tensor(ops.convert_to_tensor(v), shape)
+            for v in (self._m, self._e, self._e0)
         )
         clipped = ops.logical_or(above, below)
         return attach(
             y,
             x,
             None,
-            (zero_m, ops.where(above, 0.0, off)),
-            (zero_e, ops.where(clipped, LN2 * half * off, 0.0)),
-            (zero_e0, sides * off),
+            (raw_m, ops.where(above, 0.0, off)),
+            (raw_e, ops.where(clipped, LN2 * half * off, 0.0)),
+            (raw_e0, sides * off),
         )
 
     def bits(self, shape: tuple[int, ...]) -> Any:
         """Bits that count for EBOPs: sign, mantissa and exponent; e = 0 counts as e = 1."""
         m, e = ops.round(self._m), ops.round(self._e)
-        bits = ops.where(m < 0, 0.0, m + ops.maximum(e, 1.0) + 1)
-        zero = ops.where(m < 0, 0.0, carrier(self._m) + ops.where(e > 1, carrier(self._e), 0.0))
-        return self.mapper.to_tensor(ops.stop_gradient(bits) + zero, shape)
+        live = m >= 0
+        bits = ops.where(live, m + ops.maximum(e, 1.0) + 1, 0.0)
+        raw_e = ops.where(e > 1, ops.convert_to_tensor(self._e), 1.0)
+        return self.mapper.to_tensor(attach(bits, self._m + raw_e, live), shape)
 
     def limits(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Smallest value, largest value and smallest step, float64, of the width shape."""

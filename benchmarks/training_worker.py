@@ -1,0 +1,103 @@
+"""One library's side of benchmarks/training.py: builds a network and times it on request.
+
+    python training_worker.py LIBRARY     (hgq_rtl or hgq, the import name of HGQ2)
+
+Runs in the environment of its library and imports nothing else of this project. Reads one JSON
+list per line, [what, network, batch], and answers with seconds: "step" is one training step
+(the mean of an epoch, compiled before), "trace" one trace_minmax over TRACED samples.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from typing import Any
+
+os.environ["KERAS_BACKEND"] = "jax"
+LIBRARY = sys.argv[1] if len(sys.argv) > 1 else "hgq_rtl"
+importlib.import_module(LIBRARY)
+
+# isort: split
+import keras
+import numpy as np
+
+layers = importlib.import_module(f"{LIBRARY}.layers")
+trace_minmax = importlib.import_module(f"{LIBRARY}.utils").trace_minmax
+
+TRACED = 20_000
+SECONDS = 0.4
+"""About how long one measurement of steps lasts."""
+
+
+def mlp() -> Any:
+    """16-64-32-32-5."""
+    hidden = [layers.QDense(n, activation="relu") for n in (64, 32, 32)]
+    return keras.Sequential([keras.Input((16,)), *hidden, layers.QDense(5)])
+
+
+def conv() -> Any:
+    """16x16x1, two convolutions, a dense layer of ten."""
+    return keras.Sequential(
+        [
+            keras.Input((16, 16, 1)),
+            layers.QConv2D(8, 3, activation="relu"),
+            keras.layers.MaxPooling2D(2),
+            layers.QConv2D(16, 3, activation="relu"),
+            keras.layers.Flatten(),
+            layers.QDense(10),
+        ]
+    )
+
+
+NETWORKS = {"mlp": mlp, "conv": conv}
+
+
+class Subject:
+    """A compiled network and its data."""
+
+    def __init__(self, name: str) -> None:
+        keras.utils.set_random_seed(0)
+        self.model = NETWORKS[name]()
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=True)
+        self.rng = np.random.default_rng(0)
+        self.steps: dict[int, int] = {}
+
+    def data(self, rows: int) -> tuple[Any, Any]:
+        shape = (rows, *self.model.input_shape[1:])
+        x = self.rng.normal(size=shape).astype(np.float32)
+        return x, self.rng.integers(0, self.model.output_shape[-1], rows)
+
+    def step(self, batch: int) -> float:
+        if batch not in self.steps:
+            self.epoch(batch, 2)
+            self.steps[batch] = max(3, min(300, int(SECONDS / self.epoch(batch, 10))))
+        return self.epoch(batch, self.steps[batch])
+
+    def epoch(self, batch: int, steps: int) -> float:
+        x, y = self.data(batch * steps)
+        start = time.perf_counter()
+        self.model.fit(x, y, batch_size=batch, epochs=1, verbose=0, shuffle=False)
+        return (time.perf_counter() - start) / steps
+
+    def trace(self, batch: int) -> float:
+        x, _ = self.data(TRACED)
+        start = time.perf_counter()
+        trace_minmax(self.model, x, batch_size=batch)
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    subjects: dict[str, Subject] = {}
+    for line in sys.stdin:
+        what, name, batch = json.loads(line)
+        if name not in subjects:
+            subjects[name] = Subject(name)
+        print(json.dumps(getattr(subjects[name], what)(batch)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
