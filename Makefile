@@ -3,13 +3,15 @@
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
+# What we are measured against lives in an environment of its own.
+PEERS := .venv-peers
 # The newest interpreter that will do; override with make PYTHON=/path/to/python3.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; \
 	done || true)
 JOBS ?= 2
 
-.PHONY: help venv demo test test-slow test-models lint types bench doctor clean
+.PHONY: help venv demo test test-slow test-models lint types bench bench-training doctor clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,8 +48,16 @@ types: venv ## mypy, strict
 bench: venv ## measure and rewrite the tables of docs/benchmarks.md
 	$(BIN)/python -m benchmarks.foundation
 
+bench-training: venv $(PEERS)/.ready ## training steps and calibration beside HGQ2
+	$(BIN)/python -m benchmarks.training --peer $(PEERS)/bin/python
+
+$(PEERS)/.ready: benchmarks/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 doctor: ## what is missing and how to get it
 	@$(or $(wildcard $(BIN)/python),$(PYTHON),python3) hgq_rtl/doctor.py
 
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(PEERS) build dist

@@ -18,11 +18,10 @@ from typing import Any
 
 os.environ["KERAS_BACKEND"] = "jax"
 LIBRARY = sys.argv[1] if len(sys.argv) > 1 else "hgq_rtl"
-importlib.import_module(LIBRARY)
+importlib.import_module(LIBRARY)  # before keras, whose backend it chooses
 
-# isort: split
-import keras
-import numpy as np
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
 
 layers = importlib.import_module(f"{LIBRARY}.layers")
 trace_minmax = importlib.import_module(f"{LIBRARY}.utils").trace_minmax

@@ -179,11 +179,15 @@ class FixedPoint(keras.layers.Layer):
     def assign_range(self, k: np.ndarray, i: np.ndarray) -> bool:
         """Store traced widths and mark them as traced; whether they are new."""
         k_before, i_before, _ = self.frozen()
-        self._k.assign(k)
-        self._i.assign(i)
+        self.assign_widths(k, i)
         if not self.is_weight:
             self.traced.assign(1)
         return not (np.array_equal(k, k_before) and np.array_equal(i, i_before))
+
+    def assign_widths(self, k: Any, i: Any) -> None:
+        """Store k and i of a WRAP quantizer."""
+        self._k.assign(ops.cast(k, "uint8"))
+        self._i.assign(i)
 
     def signs(self, lo: Any, i: Any) -> Any:
         """Sign bits (uint8) needed for values of ``lo`` and up, given integer bits ``i``."""

@@ -6,18 +6,14 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-import keras
 import numpy as np
 
 from hgq_rtl.errors import TrainingError
-from hgq_rtl.layers.compiled import compiled
 from hgq_rtl.quantizers.fixed_point import KBI
-from hgq_rtl.quantizers.recording import recording
+from hgq_rtl.utils.calibration import Calibration, Seen
 from hgq_rtl.utils.collapse import warn_of_collapse
 from hgq_rtl.utils.data import Batches
-from hgq_rtl.utils.walk import quantized_layers, total_ebops
-
-Extrema = list[tuple[Any, Any, Any]]
+from hgq_rtl.utils.walk import total_ebops
 
 
 def trace_minmax(
@@ -44,6 +40,7 @@ def trace_minmax(
 
     A kif quantizer rounds the same before and after; for kbi in WRAP mode the grid follows the
     range, so the data are run again until no range changes: at most once per such quantizer.
+    The model is compiled for tracing once and kept, as ``predict`` does: tracing again is quick.
 
     Returns the total EBOPs of the model (float), or with ``return_results`` the model's outputs
     on ``data`` (arrays, as ``predict`` gives them afterwards). Warns (CollapseWarning) of layers
@@ -55,17 +52,15 @@ def trace_minmax(
     batches = Batches(data, batch_size)
     if not model.built:
         model(next(iter(batches))[0])
-    layers = quantized_layers(model)
-    run = _Run(model)
-    start: dict[int, Any] = {}  # the ranges to extend, by quantizer
+    run = Calibration.of(model)
     passes = 0
     while True:
-        results, seen, dead = run.over(batches, return_results, verbose)
-        if passes == 0 and not reset:
-            start = {id(q): q.frozen()[:2] for q, _, _ in seen}
-        changed = _settle(seen, start, model.variables, cover_factor)
+        seen = _over(run, batches, return_results, verbose)
+        if passes == 0:
+            start = {id(q): q.frozen()[:2] for q, _, _ in seen.ranges} if not reset else {}
+        changed = _settle(run, seen, start, cover_factor)
         passes += 1
-        moving = sum(isinstance(q, KBI) and not q.is_weight for q, _, _ in seen)
+        moving = sum(isinstance(q, KBI) and not q.is_weight for q, _, _ in seen.ranges)
         if not (moving and changed):
             break
         if passes > moving:
@@ -74,65 +69,34 @@ def trace_minmax(
                 received=f"a change in pass {passes} over the data",
                 hint="The data must be the same in every pass: no augmentation, no shuffling",
             )
-    if return_results and cover_factor < 1:  # what was seen may wrap now
-        results = _Run(model, record=False).over(batches, True, verbose)[0]
-    _count_ebops(layers, model.variables)
-    warn_of_collapse(layers, dead)
+    warn_of_collapse(run.layers, seen.dead)
     if verbose:
-        for layer in layers:
+        for layer in run.layers:
             print(f"{layer.name}: {layer.ebops:g} EBOPs")
-    return results if return_results else total_ebops(model)
+    if not return_results:
+        return total_ebops(model)
+    if cover_factor < 1:  # what was seen may wrap now
+        return _over(Calibration(model, record=False), batches, True, verbose).outputs
+    return seen.outputs
 
 
-class _Run:
-    """A model as a compiled function that also says what its quantizers see."""
+def _over(run: Calibration, batches: Batches, keep: bool, verbose: int | bool) -> Seen:
+    with _progress(batches.count, verbose) as advance:
+        return run.over(batches, keep, advance)
 
-    def __init__(self, model: Any, record: bool = True) -> None:
-        self._formats: list[Any] = []  # in call order, known once the function has run
-        self._quantizers: list[Any] = []
 
-        def forward(x: Any) -> tuple[Any, Any, Any]:
-            if not record:
-                return model(x, training=False), [], []
-            with recording() as records:
-                y = model(x, training=False)
-            self._formats = [q for q, _, _ in records]
-            self._quantizers = [q for q, _ in records.live]
-            live = [keras.ops.stack([v for _, v in records.live])] if records.live else []
-            return y, [(lo, hi) for _, lo, hi in records], live
-
-        self._function = compiled(forward, model.variables)
-
-    def over(
-        self, batches: Batches, keep: bool, verbose: int | bool
-    ) -> tuple[Any, Extrema, list[Any]]:
-        """Run all batches; outputs (if ``keep``), extrema by quantizer, quantizers of zeros."""
-        merged: dict[int, tuple[Any, Any, Any]] = {}
-        alive: dict[int, bool] = {}
-        outputs: list[Any] = []
-        with _progress(batches.count, verbose) as advance:
-            for x, rows in batches:
-                y, extrema, live = self._function(x)
-                for q, (lo, hi) in zip(self._formats, extrema, strict=True):
-                    lo, hi = (np.asarray(keras.ops.convert_to_numpy(v)) for v in (lo, hi))
-                    if id(q) in merged:
-                        _, lo_before, hi_before = merged[id(q)]
-                        lo, hi = np.minimum(lo, lo_before), np.maximum(hi, hi_before)
-                    merged[id(q)] = q, lo, hi
-                flags = keras.ops.convert_to_numpy(live[0]) if live else ()
-                for q, flag in zip(self._quantizers, flags, strict=True):
-                    alive[id(q)] = alive.get(id(q), False) or bool(flag)
-                if keep:
-                    outputs.append(
-                        keras.tree.map_structure(
-                            lambda t, rows=rows: np.asarray(keras.ops.convert_to_numpy(t))[:rows],
-                            y,
-                        )
-                    )
-                advance()
-        dead = [q for q in self._quantizers if not alive[id(q)]]
-        joined = keras.tree.map_structure(lambda *t: np.concatenate(t), *outputs) if keep else None
-        return joined, list(merged.values()), dead
+def _settle(run: Calibration, seen: Seen, start: dict[int, Any], cover_factor: float) -> bool:
+    """Set k and i of the recorded quantizers, at least those in ``start``; whether any changed."""
+    for q, lo, hi in seen.ranges:
+        if not (np.isfinite(lo).all() and np.isfinite(hi).all()):
+            raise TrainingError("a traced value is NaN or infinite",
+                                where=f"quantizer {q.path!r}")  # fmt: skip
+    ranges = [
+        (lo, hi) if q.is_weight or cover_factor == 1 else _covered(lo, hi, cover_factor)
+        for q, lo, hi in seen.ranges
+    ]
+    none = np.float32(0), np.float32(-np.inf)
+    return run.settle(ranges, [start.get(id(q), none) for q, _, _ in seen.ranges])
 
 
 def _covered(lo: Any, hi: Any, factor: float) -> tuple[Any, Any]:
@@ -140,40 +104,6 @@ def _covered(lo: Any, hi: Any, factor: float) -> tuple[Any, Any]:
     centre, half = (lo + hi) / 2, (hi - lo) / 2 * factor
     low, high = centre - half, centre + half
     return np.where(lo >= 0, np.maximum(low, 0), low), np.where(hi <= 0, np.minimum(high, 0), high)
-
-
-def _settle(
-    seen: Extrema, start: dict[int, Any], variables: list[Any], cover_factor: float
-) -> bool:
-    """Set k and i of the recorded quantizers, at least those in ``start``; whether any changed."""
-    for q, lo, hi in seen:
-        if not (np.isfinite(lo).all() and np.isfinite(hi).all()):
-            raise TrainingError("a traced value is NaN or infinite",
-                                where=f"quantizer {q.path!r}")  # fmt: skip
-    ranges = [
-        (lo, hi) if q.is_weight or cover_factor == 1 else _covered(lo, hi, cover_factor)
-        for q, lo, hi in seen
-    ]
-
-    def needed(extrema: Any) -> Any:
-        return [q.settle(lo, hi) for (q, _, _), (lo, hi) in zip(seen, extrema, strict=True)]
-
-    widths = compiled(needed, variables)(ranges)
-    changed = False
-    for (q, _, _), (k, i) in zip(seen, widths, strict=True):
-        k, i = (np.asarray(keras.ops.convert_to_numpy(v)) for v in (k, i))
-        if id(q) in start:
-            k, i = (np.maximum(a, b) for a, b in zip((k, i), start[id(q)], strict=True))
-        changed |= q.assign_range(k, i)
-    return changed
-
-
-def _count_ebops(layers: list[Any], variables: list[Any]) -> None:
-    counted = [layer for layer in layers if layer.enable_ebops]
-    if counted:
-        values = compiled(lambda: [layer.update_ebops() for layer in counted], variables)()
-        for layer, value in zip(counted, values, strict=True):
-            layer._ebops.assign(value)
 
 
 class _Progress:

@@ -9,6 +9,7 @@ from tests.layers.spatial import correlate
 
 class ConvBattery(LayerBattery):
     tolerance = 1e-5  # sums of floats in another order than Keras
+
     def maths(self, layer, x):
         w = layer.windows
         first = not layer.is_channels_last
