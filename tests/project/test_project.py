@@ -21,6 +21,7 @@ FILES = sorted(
         *("README.md", "graph.ir", "manifest.json", "ports.json", "report.json", "signals.json"),
         "constraints/clock.xdc",
         *("rtl/component.xml", "rtl/layer.v", "rtl/tiny.v", "rtl/tiny_axis.v", "rtl/tiny_packed.v"),
+        *("rtl/tiny_sv.sv", "rtl/tiny_vhdl.vhd"),
         *("sim/Makefile", "sim/axis.py", "sim/bench.json", "sim/bench.py", "sim/probe.py"),
         *("sim/run.py", "sim/simulator.py", "sim/testbench.py"),
         *("sim/vectors/inputs.hex", "sim/vectors/outputs.hex"),

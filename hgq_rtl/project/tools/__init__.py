@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgq_rtl.project.tools import cocotb, ip, stream, vivado, zynq
+from hgq_rtl.project.tools import cocotb, ip, records, stream, vivado, zynq
 
-TOOLS = (stream.TOOL, cocotb.TOOL, vivado.TOOL, ip.TOOL, zynq.TOOL)
+TOOLS = (records.TOOL, stream.TOOL, cocotb.TOOL, vivado.TOOL, ip.TOOL, zynq.TOOL)
 """In the order of the folder's README."""
