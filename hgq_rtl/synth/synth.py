@@ -18,18 +18,11 @@ from rich.text import Text
 
 from hgq_rtl.errors import SynthError
 from hgq_rtl.project import manifest
+from hgq_rtl.project.tools.yosys import FAMILIES
 from hgq_rtl.synth.gates import simulate
 from hgq_rtl.synth.nextpnr import route
 from hgq_rtl.synth.tools import require
 from hgq_rtl.synth.yosys import Cells, as_gates, synthesize
-
-FAMILIES = {
-    "xilinx-us+": ("xilinx", "xcup"),
-    "xilinx-7": ("xilinx", "xc7"),
-    "ecp5": ("ecp5", ""),
-    "generic": ("xilinx", "xcup"),
-}
-"""Architecture and family that Yosys synthesizes for, by the target of the device."""
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hgq_rtl.errors import SynthError
+from hgq_rtl.project.tools.yosys import script
 from hgq_rtl.synth.tools import place_files, run
 
-SYNTH = {
-    "xilinx": "synth_xilinx -family {family} -flatten -noiopad -nodsp -top {top}",
-    "ecp5": "synth_ecp5 -nobram -nodsp -top {top}",
-}
-"""The one command of each architecture. DSP blocks are left out: logic is what is counted."""
 MODELS = {"xilinx": "+/xilinx/cells_sim.v", "ecp5": "+/ecp5/cells_sim.v"}
 """The vendors' cells as simulation models."""
 
@@ -73,17 +69,8 @@ def synthesize(
     ``netlist.json`` and the log in ``folder``.
     """
     place_files(folder, files)
-    script = [f"read_verilog {'-defer ' if defer else ''}{' '.join(files)}"]
-    if defer:
-        script.append(f"hierarchy -top {top}")
-    script += [f"setattr -mod -set keep_hierarchy 1 {name}" for name in keep]
-    script += [
-        SYNTH[architecture].format(top=top, family=family),
-        "tee -q -o stat.json stat -json",
-        "write_verilog -noattr netlist.v",
-        "write_json netlist.json",
-    ]
-    place_files(folder, {"synth.ys": "\n".join(script) + "\n"})
+    text = script(list(files), top, architecture, family, keep=keep, defer=defer)
+    place_files(folder, {"synth.ys": text})
     log = run("yosys", ["synth.ys"], folder)
     place_files(folder, {"synth.log": log})
     modules = json.loads((folder / "stat.json").read_text())["modules"]
@@ -107,7 +94,7 @@ def as_gates(folder: Path, top: str, architecture: str = "xilinx") -> Path:
 
     The result is a JSON file for ``hgq_rtl.synth.gates``.
     """
-    script = [
+    commands = [
         "read_verilog netlist.v",
         f"read_verilog {MODELS[architecture]}",
         f"hierarchy -check -top {top}",
@@ -126,6 +113,6 @@ def as_gates(folder: Path, top: str, architecture: str = "xilinx") -> Path:
         "delete t:$scopeinfo",  # notes on what was flattened
         "write_json gates.json",
     ]
-    place_files(folder, {"gates.ys": "\n".join(script) + "\n"})
+    place_files(folder, {"gates.ys": "\n".join(commands) + "\n"})
     run("yosys", ["gates.ys"], folder)
     return folder / "gates.json"

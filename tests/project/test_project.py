@@ -19,7 +19,8 @@ from tests.cosim.design import tiny
 FILES = sorted(
     [
         *("README.md", "graph.ir", "manifest.json", "ports.json", "report.json", "signals.json"),
-        "constraints/clock.xdc",
+        *("constraints/clock.sdc", "constraints/clock.xdc", "quartus/project.tcl", "tiny.core"),
+        *("yosys/ecp5.ys", "yosys/run.sh", "yosys/synth.ys"),
         *("rtl/component.xml", "rtl/layer.v", "rtl/tiny.v", "rtl/tiny_axis.v", "rtl/tiny_packed.v"),
         *("rtl/tiny_sv.sv", "rtl/tiny_vhdl.vhd"),
         *("sim/Makefile", "sim/axis.py", "sim/bench.json", "sim/bench.py", "sim/probe.py"),

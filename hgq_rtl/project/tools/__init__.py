@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
-from hgq_rtl.project.tools import cocotb, ip, records, stream, vivado, zynq
+from hgq_rtl.project.tools import (
+    cocotb,
+    fusesoc,
+    ip,
+    quartus,
+    records,
+    stream,
+    vivado,
+    yosys,
+    zynq,
+)
 
-TOOLS = (records.TOOL, stream.TOOL, cocotb.TOOL, vivado.TOOL, ip.TOOL, zynq.TOOL)
+TOOLS = (
+    records.TOOL,
+    stream.TOOL,
+    cocotb.TOOL,
+    vivado.TOOL,
+    ip.TOOL,
+    zynq.TOOL,
+    quartus.TOOL,
+    yosys.TOOL,
+    fusesoc.TOOL,
+)
 """In the order of the folder's README."""

@@ -9,9 +9,6 @@ from typing import Any
 from hgq_rtl.project.core import Core
 from hgq_rtl.project.ports import to_json
 
-AXIS_LATENCY = 2
-"""Clocks that the result queue of the AXI4-Stream shell adds to the core's latency."""
-
 
 @dataclass(frozen=True)
 class Tool:
@@ -33,6 +30,7 @@ def values(core: Core) -> dict[str, Any]:
         "clock_ns": f"{core.clock_ns:.6g}",
         "device": core.device,
         "part": core.part,
+        "target": core.target,
         "latency": core.latency,
         "nodes": len(core.graph.nodes),
         "inputs": ports["inputs"],
