@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import wraps
 
 from hgq_rtl.ir.graph import Graph
@@ -22,6 +22,12 @@ class Target:
 
     device: DelayModel
     extra_levels: int = 1
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for targets on which the same choices are made."""
+        values = {f.name: getattr(self.device, f.name) for f in fields(self.device)}
+        return repr((sorted(values.items()), self.extra_levels))
 
 
 Pass = Callable[[Graph, Target], Graph]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from hgq_rtl.ir.graph import Graph, toposort
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import ADD, DOT, ROUND, SHIFT, constant, restrict
-from hgq_rtl.passes.cmvm.choose import Key, choose, level_ps
+from hgq_rtl.passes.cmvm.choose import Key, level_ps
+from hgq_rtl.passes.cmvm.memo import solve
 from hgq_rtl.passes.cmvm.program import AdderProgram, Matrix
 from hgq_rtl.passes.target import Target
 from hgq_rtl.timing.model import DelayModel
@@ -68,7 +69,7 @@ def _rebuild(
         key = (matrix, tuple(node.type for node in inputs), late)
         program = solved.get(key)
         if program is None:
-            program = solved[key] = choose(key, target)
+            program = solved[key] = solve(key, target)
         with build.at(_common_scope([build.origins.get(dot, "") for dot in group])):
             sums = program.build(build, inputs)
     else:
