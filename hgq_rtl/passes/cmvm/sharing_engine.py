@@ -10,7 +10,7 @@ from hgq_rtl.passes.cmvm import native
 from hgq_rtl.passes.cmvm.program import AdderProgram, Matrix, Term
 from hgq_rtl.passes.cmvm.sharing import DEEPEST, Pair, Row, Sharing, Value, load, paired, share
 
-LARGE = 30_000
+LARGE = 5_000
 """Pairs of digits from which on the compiled search pays for its start."""
 
 
