@@ -68,6 +68,20 @@ def adder_bits(node: Node) -> int:
     return node.type.width - gap
 
 
+def adder_luts(node: Node) -> int:
+    """Bits of an ``add`` at which both operands have a bit of their own, copies of signs included.
+
+    Elsewhere the carry passes a bit that one operand alone decides, which takes no LUT before it.
+    """
+    (a, b), (sub,) = (arg.type for arg in node.args), node.attrs
+    if a.is_const or b.is_const:
+        return 0
+    low = max(a.exp, b.exp)
+    tops = sorted((t.exp + t.width, t.signed) for t in (a, b))
+    shorter_is_signed = tops[0][1] if tops[0][0] < tops[1][0] else a.signed or b.signed
+    return max(0, tops[shorter_is_signed][0] - low) + sub
+
+
 def _add(node: Node) -> tuple[str, int]:
     bits = adder_bits(node)
     if not bits:
@@ -189,6 +203,8 @@ class DelayModel:
         if row == "table":
             return self.table_luts[bits] * node.type.width
         base, per_bit = self.rows[row].luts
+        if node.op is ADD:
+            bits = adder_luts(node)
         if row == "mul":
             bits = node.args[0].type.width * node.args[1].type.width
         return base + per_bit * bits

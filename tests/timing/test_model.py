@@ -105,10 +105,30 @@ def test_delay_is_net_plus_base_plus_bits(build):
     node = build(ADD, a, b, sub=False)
     base, per_bit = model.rows["add"].delay
     assert model.delay(node) == -(-(model.net + base + 9 * per_bit) // 1)
-    assert model.cost(node) == 9
-    assert model.cost(build(MAX, a, constant(build, 0, 0))) == 3.5
+    assert model.cost(node) == 8
+    assert model.cost(build(MAX, a, constant(build, 0, 0))) == 7
     assert model.cost(build(MUL, a, b)) == 64
     assert model.register_overhead == model.clk_to_q + model.setup
+
+
+# (bits and sign of a, bits and sign of b, shift of b, sub): LUTs in Yosys's netlist.
+ADDERS = {
+    (4, 0, 4, 0, 0, 0): 4, (4, 1, 4, 1, 0, 0): 4, (8, 0, 3, 0, 0, 0): 3, (8, 1, 3, 1, 0, 0): 8,
+    (8, 1, 3, 0, 0, 0): 3, (3, 0, 8, 0, 0, 0): 3, (8, 1, 8, 1, 0, 0): 8, (8, 0, 8, 0, 4, 0): 4,
+    (8, 1, 8, 1, 4, 0): 8, (8, 1, 3, 1, 4, 0): 4, (3, 1, 8, 1, 4, 0): 8, (3, 0, 8, 0, 2, 0): 1,
+    (4, 0, 4, 0, 0, 1): 5, (4, 1, 4, 1, 0, 1): 5, (8, 0, 3, 0, 0, 1): 4, (8, 1, 3, 1, 0, 1): 9,
+    (8, 1, 3, 0, 0, 1): 4, (3, 0, 8, 0, 0, 1): 4, (8, 1, 8, 1, 0, 1): 9, (8, 0, 8, 0, 4, 1): 5,
+    (8, 1, 8, 1, 4, 1): 9, (8, 1, 3, 1, 4, 1): 5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ADDERS, ids=str)
+def test_adders_cost_what_yosys_makes_of_them(build, case):
+    bits_a, sign_a, bits_b, sign_b, shift, sub = case
+    types = [Fixed.from_kif(k, n - k, 0) for n, k in ((bits_a, sign_a), (bits_b, sign_b))]
+    a, b = inputs(build, *types)
+    b = build(SHIFT, b, bits=shift) if shift else b
+    assert load_device("xcvu13p-2").cost(build(ADD, a, b, sub=bool(sub))) == ADDERS[case]
 
 
 def test_tables_are_read_by_address_bits(build):
