@@ -79,7 +79,7 @@ def adder_luts(node: Node) -> int:
     low = max(a.exp, b.exp)
     tops = sorted((t.exp + t.width, t.signed) for t in (a, b))
     shorter_is_signed = tops[0][1] if tops[0][0] < tops[1][0] else a.signed or b.signed
-    return max(0, tops[shorter_is_signed][0] - low) + sub
+    return max(0, tops[shorter_is_signed][0] - low) + int(sub)
 
 
 def _add(node: Node) -> tuple[str, int]:
