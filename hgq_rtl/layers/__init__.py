@@ -24,6 +24,7 @@ from hgq_rtl.layers.einsum import QDot, QEinsum
 from hgq_rtl.layers.einsum_dense import QEinsumDense
 from hgq_rtl.layers.einsum_table import QEinsumDenseT
 from hgq_rtl.layers.layer import QLayer
+from hgq_rtl.layers.linformer import QLinformerAttention
 from hgq_rtl.layers.lut import QAffinedUnaryFunctionLUT, QUnaryFunctionLUT
 from hgq_rtl.layers.merge import (
     QAdd,
@@ -106,6 +107,7 @@ __all__ = [
     "QGlobalMaxPooling2D",
     "QGlobalMaxPooling3D",
     "QLayer",
+    "QLinformerAttention",
     "QMaxPool1D",
     "QMaxPool2D",
     "QMaxPool3D",

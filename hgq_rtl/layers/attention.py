@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import reduce
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 from keras import ops
@@ -53,8 +53,13 @@ class QMultiHeadAttention(QLayer):
     EBOPs: all products of scores and context, all projections and the softmax. This layer counts
     them as a whole; its parts count none.
 
-    Masks that are constant (``use_causal_mask``, ``sliding_window``, arrays) cost no hardware.
+    Masks: as in Keras, but a query without any key to attend to gives zeros. Those that are
+    constant (``use_causal_mask``, ``sliding_window``, arrays) cost no hardware; others must be
+    made of bits there.
     """
+
+    made_inside: ClassVar[tuple[str, ...]] = ()
+    """Which of query, key and value are no inputs of the layer, but computed by it."""
 
     def __init__(
         self,
@@ -160,18 +165,19 @@ class QMultiHeadAttention(QLayer):
         value_shape = query_shape if value_shape is None else value_shape
         key_shape = value_shape if key_shape is None else key_shape
         shapes = {"value": value_shape, "key": key_shape, "query": query_shape}
-        self._check_shapes(shapes)
+        self.check_shapes(shapes)
         self.axes = axes = ScoreAxes.of(len(query_shape), self.attention_axes)
         inward, bias_axes = axes.projection(1, 2)
+        kept = (None,) * (len(query_shape) - 2)
         self.head_shapes = {}
         for name, shape in shapes.items():
             channels = self.value_dim if name == "value" else self.key_dim
             fused = name in FUSED[self.fuse]
-            dense = self._projection(
+            dense = self.projection(
                 f"{name}_dense", inward, "" if name == "key" else bias_axes,
-                (self.num_heads, channels),
+                (*kept, self.num_heads, channels),
                 iq_conf=self.value_dense.iq if fused else self.qkvo_confs["iq"],
-                enable_iq=self.enable_iq, enable_oq=True,
+                enable_iq=self.enable_iq or name in self.made_inside, enable_oq=True,
             )  # fmt: skip
             setattr(self, f"{name}_dense", dense)
             dense.build(shape)
@@ -180,20 +186,19 @@ class QMultiHeadAttention(QLayer):
         self.softmax = self._softmax()
         self.softmax.build(self.score_shape)
         out = self.partial_output_shape or (query_shape[-1],)
-        self.output_dense = self._projection(
-            "output_dense", *axes.projection(2, len(out)), out,
+        self.output_dense = self.projection(
+            "output_dense", *axes.projection(2, len(out)), (*kept, *out),
             iq_conf=self.qkvo_confs["iq"], enable_iq=True, enable_oq=False,
         )  # fmt: skip
         self.output_dense.build((*query_shape[:-1], self.num_heads, self.value_dim))
         super().build(query_shape)
 
-    def _projection(
-        self, name: str, equation: str, bias_axes: str, made: tuple[int, ...], **kwargs: Any
+    def projection(
+        self, name: str, equation: str, bias_axes: str, made: tuple[int | None, ...], **kwargs: Any
     ) -> QEinsumDense:
-        """A projection to the axes ``made``; ``iq_conf`` may be the quantizer of another one."""
-        kept = len(equation.split("->")[1]) - 1 - len(made)
+        """A projection to the shape ``made``; ``iq_conf`` may be the quantizer of another one."""
         dense = QEinsumDense(
-            equation, (*(None,) * kept, *made), bias_axes=(self.use_bias and bias_axes) or None,
+            equation, made, bias_axes=(self.use_bias and bias_axes) or None,
             **{f"{key}_conf": self.qkvo_confs[key] for key in ("kq", "bq", "oq")},
             **{key: _fresh(value) for key, value in self.weight_arguments.items()},
             enable_ebops=False, name=name, dtype=self.dtype_policy, **kwargs,
@@ -211,7 +216,8 @@ class QMultiHeadAttention(QLayer):
             name="softmax", dtype=self.dtype_policy, **confs,
         )  # fmt: skip
 
-    def _check_shapes(self, shapes: dict[str, Any]) -> None:
+    def check_shapes(self, shapes: dict[str, Any]) -> None:
+        """Raise ConfigError unless query, value and key fit together."""
         received = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
         ranks = {len(shape) for shape in shapes.values()}
         if len(ranks) > 1 or min(ranks) < 3:
@@ -246,7 +252,7 @@ class QMultiHeadAttention(QLayer):
         """Compute the layer in floats; with ``return_attention_scores`` also P."""
         value = query if value is None else value
         key = value if key is None else key
-        masks = self._masks(query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
+        masks = self.masks(query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
         mask = reduce(ops.logical_and, masks) if masks else None
         q = self.query_dense(query, training=training)
         k = self.key_dense(key, training=training)
@@ -276,7 +282,7 @@ class QMultiHeadAttention(QLayer):
         """Compute the layer in exact symbolic integers."""
         value = query if value is None else value
         key = value if key is None else key
-        masks = self._masks(query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
+        masks = self.masks(query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
         within = query.build.within
         with within("query"):
             q = self.query_dense.lower(query)
@@ -294,7 +300,7 @@ class QMultiHeadAttention(QLayer):
             y = self.oq.lower(self.output_dense.lower(c))
         return (y, p) if return_attention_scores else y
 
-    def _masks(self, query: Any, value: Any, key: Any, attention: Any, causal: bool) -> list[Any]:
+    def masks(self, query: Any, value: Any, key: Any, attention: Any, causal: bool) -> list[Any]:
         """All masks of a call, each with the axes of the scores."""
         given = {"query": query, "value": value, "key": key, "attention": attention}
         masks = [self.axes.laid_out(kind, m) for kind, m in given.items() if m is not None]
@@ -303,24 +309,21 @@ class QMultiHeadAttention(QLayer):
 
     def compute_ebops(self) -> Any:
         """Both products of variables, the projections and the softmax."""
-        parts = (
-            self.query_dense,
-            self.key_dense,
-            self.value_dense,
-            self.output_dense,
-            self.softmax,
-        )
         q, k, v = (
             self._bits(getattr(self, f"{name}_dense"), self.head_shapes[name])
             for name in ("query", "key", "value")
         )
         p = self._bits(self.softmax, self.score_shape)
         ebops = ops.einsum(self.axes.dot.total, k, q) + ops.einsum(self.axes.context.total, p, v)
-        for part in parts:
+        for part in self.parts():
             ebops = ebops + part.compute_ebops()
         parallel = self.parallelization_factor
         positions = self.axes.positions(self.head_shapes["query"])
         return ebops * (1.0 if parallel < 0 else parallel / positions)
+
+    def parts(self) -> list[Any]:
+        """The layers that this one is made of, once for each use."""
+        return [self.query_dense, self.key_dense, self.value_dense, self.output_dense, self.softmax]
 
     @staticmethod
     def _bits(layer: QLayer, shape: Any) -> Any:

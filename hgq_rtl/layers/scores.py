@@ -131,9 +131,11 @@ class ScoreAxes:
         """A mask with all axes of the scores, of length 1 where it is the same.
 
         ``kind``: "query", "value" or "key" for a mask of positions (batch, ...); "attention" for
-        one that ends in the attended axes of query and key. ``mask``: tensor, array or FixedArray
-        with a batch axis.
+        one that ends in the attended axes of query and key. ``mask``: tensor or array with a batch
+        axis, or FixedArray without.
         """
+        if hasattr(mask, "elements"):
+            mask = mask.reshape(1, *mask.shape)
         n, shape = len(self.attended), tuple(mask.shape)
         if kind == "attention":
             full = 2 + len(self.free) + 2 * n

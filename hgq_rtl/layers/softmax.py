@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -41,7 +42,8 @@ class QSoftmax(QLayer):
     ``enable_iq`` is False by default, since the tables have quantizers of their own.
 
     ``mask`` of the call: booleans that broadcast to the input; where False, the output is 0 and
-    the element takes no part. In hardware it must be a constant.
+    the element takes no part. A constant one costs no hardware; one that is an input of the model
+    or computed must be made of bits there.
 
     Small outputs become exactly 0: train on a loss of logits, not on the logarithm of this.
     EBOPs: the bits of the subtraction, the sums and the products, and both tables.
@@ -130,26 +132,33 @@ class QSoftmax(QLayer):
         return self.finish(e * r, training)
 
     def lower(self, x: FixedArray, mask: Any = None) -> FixedArray:
-        """Compute the layer in exact symbolic integers."""
+        """Compute the layer in exact symbolic integers; ``mask`` may be a list of several."""
         x = self.iq.lower(x)
         masks = mask if isinstance(mask, list) else [] if mask is None else [mask]
-        constants = [self._constant_mask(m, x.shape) for m in masks]
-        keep = np.logical_and.reduce(constants) if constants else None
+        fixed = [self._fixed_mask(m, x.shape) for m in masks if not hasattr(m, "elements")]
+        keep = np.logical_and.reduce(fixed) if fixed else None
+        bits = [self._bits_of_mask(m, x) for m in masks if hasattr(m, "elements")]
         if self.stable:
-            groups = self._groups(x)
-            if keep is not None:
-                # What is masked becomes a copy of another element: it decides no maximum.
-                rows = self._groups(keep)
-                index = np.where(rows, np.arange(rows.shape[-1]), rows.argmax(-1)[..., None])
-                groups = x.like(np.take_along_axis(groups.elements, index, -1))
-            x = groups.max(axis=-1).reshape(self._reduced((1, *x.shape))[1:]) - x
-        if keep is not None:
-            x = x * keep
-        e = self.exp_table.lower(x)
-        if keep is not None:
-            e = e * keep
+            x = self._largest(x, keep, bits).reshape(self._reduced((1, *x.shape))[1:]) - x
+        factors = bits if keep is None else [keep, *bits]
+        x = reduce(lambda a, m: a * m, factors, x)
+        e = reduce(lambda a, m: a * m, factors, self.exp_table.lower(x))
         sums = self._groups(e).sum(axis=-1).reshape(self._reduced((1, *x.shape))[1:])
         return self.oq.lower(e * self.inv_table.lower(sums))
+
+    def _largest(self, x: FixedArray, keep: Any, bits: list[FixedArray]) -> FixedArray:
+        """The largest element of each softmax that no mask takes out; anything if there is none."""
+        groups = self._groups(x)
+        for bit in bits:
+            lowest = np.vectorize(lambda n: math.ldexp(n.type.lo, n.type.exp))(groups.elements)
+            lowest = lowest.min(-1, keepdims=True, initial=0.0)
+            groups = (groups - lowest) * self._groups(bit) + lowest
+        if keep is not None:
+            # What is masked becomes a copy of another element: it decides no maximum.
+            rows = self._groups(keep)
+            index = np.where(rows, np.arange(rows.shape[-1]), rows.argmax(-1)[..., None])
+            groups = x.like(np.take_along_axis(groups.elements, index, -1))
+        return groups.max(axis=-1)
 
     def _groups(self, x: Any) -> Any:
         """An array without batch axis with all elements of one softmax on the last axis."""
@@ -157,12 +166,21 @@ class QSoftmax(QLayer):
         kept = [a for a in range(x.ndim) if a not in axes]
         return x.transpose(*kept, *axes).reshape([*(x.shape[a] for a in kept), -1])
 
-    def _constant_mask(self, mask: Any, shape: tuple[int, ...]) -> Any:
-        if hasattr(mask, "elements"):
-            raise LoweringError(
-                "a mask that is an input or is computed has no hardware form",
-                hint="Give the mask as a constant array in the call of the layer",
-            )
+    def _bits_of_mask(self, mask: FixedArray, x: FixedArray) -> FixedArray:
+        """A mask that is computed, as bits of the shape of ``x``."""
+        mask = mask + 0  # an error for what has no width yet
+        for node in mask.elements.flat:
+            if node.type.lo < 0 or node.type.hi > 1 or node.type.exp != 0 < node.type.hi:
+                raise LoweringError(
+                    "a mask in hardware is made of bits",
+                    received=f"values of type {node.type}",
+                    hint="Put Quantizer('kif', k0=0, i0=1, f0=0, trainable=False) before it, or "
+                    "declare the format (0, 1, 0) of an input with inputs=",
+                )
+        elements = mask.elements if mask.ndim <= x.ndim else mask.elements[0]
+        return x.like(np.broadcast_to(elements, x.shape))
+
+    def _fixed_mask(self, mask: Any, shape: tuple[int, ...]) -> Any:
         mask = np.asarray(ops.convert_to_numpy(mask)).astype(bool)
         if mask.ndim > len(shape):
             if mask.shape[0] != 1:

@@ -63,10 +63,15 @@ class AttentionBattery(LayerBattery):
             y = y + self.quantized(dense.bq, dense.bias)
         return self.quantized(dense.oq, y)
 
+    def key_and_value(self, layer, value):
+        """What is projected to keys and to values, from the argument ``value``."""
+        return value, value
+
     def expected(self, layer, x):
         query, value = x if isinstance(x, list) else (x, x)
         q = self.project(layer.query_dense, query)
-        k, v = (self.project(dense, value) for dense in (layer.key_dense, layer.value_dense))
+        key, value = self.key_and_value(layer, value)
+        k, v = self.project(layer.key_dense, key), self.project(layer.value_dense, value)
         s = np.einsum(layer.axes.dot.text, k, q)
         p = self.quantized(layer.softmax.oq, softmax_maths(self.quantized, layer.softmax, s))
         y = self.project(layer.output_dense, np.einsum(layer.axes.context.text, p, v))
@@ -84,22 +89,26 @@ class TestQMultiHeadAttention(AttentionBattery):
     layer = QMultiHeadAttention
     cases = (
         Case(
-            {"num_heads": 1, "key_dim": 2, "value_dim": 3, "use_bias": False, **FINE,
-             "output_shape": (2, 1), "stable_softmax": False, "parallelization_factor": 1},
-            [(2, 3), (3, 2)],
-            ebops=((12 + 12 + 18 + 12 + 12 + 18) * 64 + softmax_ebops(6, 2, stable=False)) / 2,
-        ),
-        Case(
             {"num_heads": 1, "key_dim": 2, "fuse": "qkv", **FINE}, (2, 2, 3),
             ebops=4 * 24 * 64 + (8 + 8 + 12) * 8 + 2 * 32 * 64 + softmax_ebops(16, 4),
         ),
     )  # fmt: skip
+
+    @pytest.mark.slow
+    def test_float64_policy_is_exact(self):
+        super().test_float64_policy_is_exact()
 
 
 @pytest.mark.slow
 class TestOtherCases(AttentionBattery):
     layer = QMultiHeadAttention
     cases = (
+        Case(
+            {"num_heads": 1, "key_dim": 2, "value_dim": 3, "use_bias": False, **FINE,
+             "output_shape": (2, 1), "stable_softmax": False, "parallelization_factor": 1},
+            [(2, 3), (3, 2)],
+            ebops=((12 + 12 + 18 + 12 + 12 + 18) * 64 + softmax_ebops(6, 2, stable=False)) / 2,
+        ),
         Case(
             {"num_heads": 2, "key_dim": 2, **FINE}, (3, 4),
             ebops=4 * 48 * 64 + 3 * 12 * 8 + 2 * 36 * 64 + softmax_ebops(18, 6),
@@ -137,11 +146,10 @@ def test_calls_by_name_masks_and_scores_in_hardware():
     inputs, x = source()
     allowed = np.array([[[True, False, True], [False] * 3, [True, True, True]]])
     named = small(fuse="kv")(query=x, key=x, value=x, use_causal_mask=True)
-    fixed, scores = small(stable_softmax=False)(
+    fixed, scores = small(stable_softmax=False, sliding_window=3)(
         x, attention_mask=allowed, return_attention_scores=True
     )
-    window = small(sliding_window=2)(x, value=x, attention_mask=allowed[0])
-    model = traced(inputs, [named, fixed, scores, window])
+    model = traced(inputs, [named, fixed, scores])
     lowered = lower(model)
     assert check_layers(Reference(model), lowered, 50) > 0
     assert_equivalent(lowered.graph, run(lowered.graph)[0], 100)
@@ -149,6 +157,21 @@ def test_calls_by_name_masks_and_scores_in_hardware():
     assert (p.shape, scores.shape) == ((8, 2, 3, 3), (None, 2, 3, 3))
     assert (p[..., ~allowed[0]] == 0).all()
     assert (p[..., allowed[0]] != 0).any()
+
+
+@pytest.mark.slow
+def test_masks_that_are_inputs():
+    """Of positions and of pairs, with a fixed one on top."""
+    inputs, x = source()
+    positions, pairs = keras.Input((3,), name="p"), keras.Input((3, 3), name="a")
+    y = small(sliding_window=2)(x, value_mask=positions, attention_mask=pairs)
+    model = keras.Model([inputs, positions, pairs], y)
+    rng = np.random.default_rng(0)
+    some = [rng.random((200, *shape)) < 0.7 for shape in ((3,), (3, 3))]
+    trace_minmax(model, [rng.normal(0, 1, (200, 3, 4)), *some])
+    lowered = lower(model, inputs={"p": (0, 1, 0), "a": (0, 1, 0)})
+    assert check_layers(Reference(model), lowered, 100) > 0
+    assert_equivalent(lowered.graph, run(lowered.graph)[0], 100)
 
 
 def test_masks_are_those_of_keras():

@@ -9,7 +9,9 @@ from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.layers import QSoftmax, Quantizer
 from hgq_rtl.lowering.model import lower
 from hgq_rtl.lowering.reference import Reference, check_layers
+from hgq_rtl.passes.pipeline import run
 from hgq_rtl.utils import trace_minmax
+from tests.battery.equivalence import assert_equivalent
 from tests.battery.layer import Case, LayerBattery
 
 TABLES = 1e-4 * 256 * 8
@@ -83,6 +85,20 @@ def test_masks_that_are_constant(stable):
     assert np.abs(y[:, 0].sum(-1) - 1).max() < 0.2
 
 
+@pytest.mark.parametrize("stable", [True, False])
+def test_masks_that_are_inputs(stable):
+    """Together with a constant one; also where nothing is left."""
+    keras.utils.set_random_seed(0)
+    inputs, mask = keras.Input((2, 4), name="x"), keras.Input((1, 4), name="m")
+    x = Quantizer("kif", f0=3, i0=2, overflow_mode="SAT")(inputs)
+    model = keras.Model([inputs, mask], QSoftmax(name="softmax", stable=stable)(x, mask=mask))
+    rng = np.random.default_rng(0)
+    trace_minmax(model, [rng.normal(0, 2, (500, 2, 4)), rng.random((500, 1, 4)) < 0.6])
+    lowered = lower(model, inputs={"m": (0, 1, 0)})
+    assert check_layers(Reference(model), lowered, 200)
+    assert_equivalent(lowered.graph, run(lowered.graph)[0], 200)
+
+
 def test_masked_elements_widen_no_range():
     layer = model_of(np.array([[[True, False, True, True]]])).layers[-1]
     k, i, _ = layer.exp_table.iq.format.frozen()
@@ -113,11 +129,13 @@ def test_errors():
         inputs, mask = keras.Input((3,)), keras.Input((3,), name="mask")
         model = keras.Model([inputs, mask], QSoftmax(name="s", enable_iq=True)(inputs, mask=mask))
         trace_minmax(model, [np.arange(6.0).reshape(2, 3), np.ones((2, 3))])
-        lower(model, inputs={"mask": (0, 1, 0)})
+        lower(model, inputs={"mask": (0, 2, 0)})
 
     assert message(LoweringError, variable) == (
-        "layer 's' (QSoftmax): a mask that is an input or is computed has no hardware form.\n"
-        "  Give the mask as a constant array in the call of the layer."
+        "layer 's' (QSoftmax): a mask in hardware is made of bits.\n"
+        "  Received: values of type u2@0 [0, 3].\n"
+        "  Put Quantizer('kif', k0=0, i0=1, f0=0, trainable=False) before it, or declare the "
+        "format (0, 1, 0) of an input with inputs=."
     )
     several = np.ones((2, 2, 4), bool)
     inputs = keras.Input((2, 4), batch_size=2)
