@@ -59,7 +59,7 @@ class TestQLinformerAttention(AttentionBattery):
     def plain_weights(self, layer):
         lengths = [layer.value_length.kernel]
         if not layer.share_kv_proj:
-            lengths = [layer.key_length.kernel, *lengths]
+            lengths.append(layer.key_length.kernel)
         return [*lengths, *super().plain_weights(layer)]
 
     def length(self, dense, x):
