@@ -85,7 +85,7 @@ class Graph:
             args = tuple([new[arg] for arg in node.args])
             build.set_origin(build.origins.get(node, ""))
             if any(a is not b for a, b in zip(args, node.args, strict=True)):
-                same = build.make(node.op, args, node.attrs)
+                same = build.rebuild(node, args)
             else:
                 same = node
             new[node] = rule(build, same) or same

@@ -27,7 +27,9 @@ class Op:
     ``evaluate(node, *args)`` computes integers at ``node.type.exp`` from integers at the
     arguments' exponents; ``demand(node, mask)`` says which bits of each argument can influence
     the bits of the result in ``mask`` (bit 0 is the LSB of the result's type);
-    ``expand(build, node)`` rebuilds the node from smaller ops, for ops no backend emits.
+    ``expand(build, node)`` rebuilds the node from smaller ops, for ops no backend emits;
+    ``fit(types, attrs)`` gives attributes that also cover arguments of wider intervals than those
+    they were made for, whose further values never occur.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Op:
     evaluate: Callable[..., Ints]
     demand: Callable[[Node, int], Masks] = _demand_all
     expand: Callable[[Builder, Node], Node] | None = None
+    fit: Callable[[tuple[Fixed, ...], Attrs], Attrs] | None = None
 
     def __repr__(self) -> str:
         return self.name
@@ -99,6 +102,13 @@ class Builder:
             if self._origin:
                 self.origins[node] = self._origin
         return node
+
+    def rebuild(self, node: Node, args: tuple[Node, ...]) -> Node:
+        """``node`` of other arguments that have the same values, maybe in wider intervals."""
+        attrs = node.attrs
+        if node.op.fit is not None:
+            attrs = node.op.fit(tuple(a.type for a in args), attrs)
+        return self.make(node.op, args, attrs)
 
     @contextmanager
     def at(self, origin: str) -> Iterator[None]:

@@ -17,7 +17,7 @@ from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.lowering.array import FixedArray
-from hgq_rtl.lowering.inputs import InputPort, Unquantized
+from hgq_rtl.lowering.inputs import Format, InputPort, Unquantized
 from hgq_rtl.lowering.stock import RULES
 
 Declared = Mapping[str, tuple[int, int, int]]
@@ -54,9 +54,18 @@ def lower(model: keras.Model, inputs: Declared | None = None) -> Lowered:
     supported, an input is not quantized, a shape is unknown or a weight is not finite.
     """
     check_model(model)
+    return _lower(model, inputs, {})
+
+
+def _lower(
+    model: keras.Model, inputs: Declared | None, formats: dict[str, dict[int, Format]]
+) -> Lowered:
+    """``lower`` with known formats of input elements, by input and element."""
     build = Builder()
     ports = [
-        InputPort(build, name, tuple(tensor.shape[1:]))
+        InputPort(
+            build, name, tuple(tensor.shape[1:]), formats.get(name, {}), settled=name in formats
+        )
         for name, tensor in zip(input_names(model), model.inputs, strict=True)
     ]
     declared = dict(inputs or {})
@@ -72,6 +81,9 @@ def lower(model: keras.Model, inputs: Declared | None = None) -> Lowered:
         )
     walk = Walk(build)
     results = walk.run(model, [FixedArray(build, a) for a in arrays], "")
+    common = {port.name: found for port in ports if (found := port.common())}
+    if common and not formats:
+        return _lower(model, inputs, common)
     names = output_names(model)
     out_ports, nodes = [], []
     for port_name, result in zip(names, results, strict=True):

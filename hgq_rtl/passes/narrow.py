@@ -25,7 +25,7 @@ def narrow(graph: Graph) -> Graph:
         if node.op in (ADD, MUL, DOT):
             new[node] = _narrowed(build, node, args, masks[node].bit_length())
         else:
-            new[node] = build.make(node.op, tuple(args), node.attrs)
+            new[node] = build.rebuild(node, tuple(args))
     build.set_origin("")
     return graph.with_outputs(new[node] for node in graph.outputs)
 

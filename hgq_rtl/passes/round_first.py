@@ -25,7 +25,7 @@ def round_first(graph: Graph) -> Graph:
         if node in new:
             continue
         build.set_origin(build.origins.get(node, ""))
-        new[node] = build.make(node.op, tuple([new[arg] for arg in node.args]), node.attrs)
+        new[node] = build.rebuild(node, tuple([new[arg] for arg in node.args]))
         if node.op is not ROUND or node.attrs[1] not in HALF_ADDERS:
             continue
         (x,) = node.args

@@ -1,6 +1,6 @@
 """Make the models in tests/data/hgq2, in an environment that has HGQ2 0.2.0:
 
-python tests/compat/make_hgq2_models.py tests/data/hgq2
+python tests/compat/make_hgq2_models.py tests/data/hgq2 [NAME ...]
 
 Untrained models with random weights and widths, zero and negative ones among them, and what HGQ 2
 makes of random inputs. Together they cover every layer that HGQ 2 and this project both have.
@@ -27,12 +27,15 @@ from hgq.layers import (
     QConv1D,
     QConv2D,
     QConv3D,
+    QConvT1D,
+    QConvT2D,
     QDense,
     QDenseT,
     QDot,
     QEinsum,
     QEinsumDense,
     QEinsumDenseBatchnorm,
+    QEinsumDenseT,
     QGlobalAveragePooling2D,
     QGlobalMaxPooling1D,
     QMaximum,
@@ -40,6 +43,7 @@ from hgq.layers import (
     QMaxPooling2D,
     QMeanPow2,
     QMinimum,
+    QMultiHeadAttention,
     QMultiply,
     QSoftmax,
     QSubtract,
@@ -160,7 +164,38 @@ def einsums():
     return keras.Model(x, y)
 
 
-MODELS = [dense, norms, convolutions, merges, pooling, tables, nested, einsums]
+def table_layers():
+    x = keras.Input((4, 3))
+    y = QConvT1D(2, 2, n_hl=1, d_hl=2, padding="same", subnn_activation="tanh", name="conv1")(x)
+    z = QEinsumDenseT("bij,jk->bki", (3, 4), n_hl=1, d_hl=2, bias_axes="k", batch_norm=True,
+                      activation="relu", name="einsum")(y)  # fmt: skip
+    z = QEinsumDenseT("bki,ij->bkj", (3, 2), n_hl=0, bias_axes="j", name="plain")(z)
+    u = QConvT2D(2, (2, 1), n_hl=0, strides=(1, 2), dilation_rate=1, batch_norm=True,
+                 name="conv2")(keras.ops.expand_dims(y, -1))  # fmt: skip
+    return keras.Model(x, [z, u])
+
+
+def attention():
+    a, b = keras.Input((3, 4)), keras.Input((2, 4))
+    y = QMultiHeadAttention(2, 2, name="own", fuse="qkv")(a, a, a, use_causal_mask=True)
+    z = QMultiHeadAttention(1, 3, 2, name="cross", fuse="kv", output_shape=3, dropout=0.5,
+                            stable_softmax=False)(y, b, b)  # fmt: skip
+    w = QMultiHeadAttention(1, 2, name="plain", use_bias=False)(a, b, b)
+    return keras.Model([a, b], [z, w])
+
+
+MODELS = [
+    dense,
+    norms,
+    convolutions,
+    merges,
+    pooling,
+    tables,
+    nested,
+    einsums,
+    table_layers,
+    attention,
+]
 
 
 def randomize(model, rng):
@@ -170,7 +205,8 @@ def randomize(model, rng):
             for name, low, high in (("_k", 0, 1), ("_b", 0, 6), ("_i", -1, 3), ("_f", -2, 5)):
                 width = getattr(layer, name, None)
                 if isinstance(width, keras.Variable) and (wrap or name != "_k"):
-                    value = rng.integers(low, high + 1, width.shape)
+                    least = 2 if low <= 0 and np.prod(width.shape) == 1 and name != "_k" else low
+                    value = rng.integers(least, high + 1, width.shape)
                     if name in ("_b", "_f") or (name == "_i" and not wrap):
                         value = value + rng.uniform(0, 0.4, value.shape)
                     width.assign(value)
@@ -195,8 +231,10 @@ def pack(path):
             archive.writestr(info, data)
 
 
-def main(folder):
+def main(folder, *names):
     for make in MODELS:
+        if names and make.__name__ not in names:
+            continue
         keras.utils.set_random_seed(7)
         rng = np.random.default_rng(7)
         with (
@@ -223,4 +261,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -124,3 +124,12 @@ def test_wrong_nodes_are_refused(make, message):
     with pytest.raises(IRError) as error:
         make(Builder())
     assert str(error.value) == message
+
+
+def test_a_rebuilt_table_covers_a_wider_interval_of_its_argument():
+    build = Builder()
+    x, wider = _x(build), build(INPUT, name="w", lo=-6, hi=4, exp=0)
+    table = build(TABLE, x, entries=tuple(range(8)), lo=-4, step=0, exp=0)
+    again = build.rebuild(table, (wider,))
+    assert again.attrs == ((0, 0, *range(8), 7), -6, 0, 0)
+    assert build.rebuild(table, (x,)) is table

@@ -132,9 +132,9 @@ MISSING = (
          "the shapes do not fit for @.\n  Received: (2,) and (3, 1)."),
         (lambda x: x.quantize(1, 1, 1, "RND", "WRAP") + "a",
          "'add' takes numbers.\n  Received: dtype <U1."),
-        (lambda x: [x.quantize(1, 1, 1, "RND", "WRAP"), x.quantize(1, 1, 2, "RND", "WRAP")],
+        (lambda x: [x.quantize(1, 1, 1, "RND", "WRAP"), x.quantize(1, 1, 1, "RND", "SAT")],
          "element 0 of input 'x' is quantized in two ways.\n"
-         "  Received: (k=1, i=1, f=1, RND, WRAP) and (k=1, i=1, f=2, RND, WRAP).\n"
+         "  Received: (k=1, i=1, f=1, RND, WRAP) and (k=1, i=1, f=1, RND, SAT).\n"
          "  Put one Quantizer right after the Input, or declare the format of the data with "
          "inputs={'x': (k, i, f)}."),
     ],

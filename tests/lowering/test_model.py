@@ -123,16 +123,38 @@ def test_declared_inputs_need_no_quantizer_in_front():
     assert str(error.value) == "input 'x_3' takes multiples of 2^-3.\n  Received: 0.3."
 
 
-def test_two_quantizers_on_one_input_need_a_declaration():
+def two_quantizers(left, right):
     inputs = keras.Input((3,), name="x")
-    left = QDense(2, iq_conf=QuantizerConfig(f0=3), name="left")(inputs)
-    right = QDense(2, iq_conf=QuantizerConfig(f0=5), name="right")(inputs)
-    model, _ = traced(keras.Model(inputs, [left, right]))
+    outputs = [QDense(2, iq_conf=left, name="left")(inputs), QDense(2, iq_conf=right)(inputs)]
+    return traced(keras.Model(inputs, outputs))[0]
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ({"f0": 3}, {"f0": 5, "round_mode": "TRN"}),
+        ({"f0": 4, "k0": 0, "overflow_mode": "SAT"}, {"f0": 1, "overflow_mode": "SAT_SYM"}),
+        ({"f0": 3, "round_mode": "TRN", "heterogeneous_axis": ()}, {"f0": 3}),
+    ],
+)
+def test_two_quantizers_on_one_input_share_a_finer_port(left, right):
+    model = two_quantizers(QuantizerConfig(**left), QuantizerConfig(**right))
+    lowered = lower(model)
+    finest = max(left["f0"] + ("round_mode" not in left), right["f0"] + ("round_mode" not in right))
+    assert max(lowered.interface.inputs[0].quantization.f) == finest
+    assert check_layers(Reference(model), lowered, samples=2000) > 0
+    x = np.random.default_rng(5).normal(0, 4, (2000, 3)).astype(np.float32)
+    n = evaluate(lowered.graph, lowered.interface.input_integers(x))
+    for y, expected in zip(lowered.interface.output_floats(n), model(x), strict=True):
+        assert np.array_equal(y, expected)
+
+
+def test_two_quantizers_that_no_port_can_serve_need_a_declaration():
+    confs = QuantizerConfig(f0=3), QuantizerConfig(f0=5, round_mode="RND_CONV")
+    model = two_quantizers(*confs)
     with pytest.raises(LoweringError) as error:
         lower(model)
-    assert str(error.value).startswith(
-        "layer 'right' (QDense): element 0 of input 'x' is quantized in two ways.\n"
-    )
+    assert "element 0 of input 'x' is quantized in two ways.\n" in str(error.value)
     lowered = lower(model, {"x": (1, 3, 6)})
     assert check_layers(Reference(model), lowered) > 0
 

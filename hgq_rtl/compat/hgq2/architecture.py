@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ import keras
 import hgq_rtl.layers as layers
 from hgq_rtl.compat.hgq2.archive import Saved
 from hgq_rtl.compat.hgq2.layers import RULES
-from hgq_rtl.compat.hgq2.quantizers import leaf
+from hgq_rtl.compat.hgq2.quantizers import is_hgq, leaf
 from hgq_rtl.errors import ConversionError, HgqRtlError
 
 CONTAINERS = ("Functional", "Sequential")
@@ -42,7 +43,7 @@ def translate(
             path = f"{parent}/{name}" if parent else name
             if layer["class_name"] in CONTAINERS:
                 stack.append((path, layer, places.get(name, Saved(name))))
-            elif (layer.get("registered_name") or "").startswith("hgq>"):
+            elif is_hgq(layer):
                 originals[path] = layer
                 inner[n] = _layer(layer, path, places.get(name, Saved(name)), reciprocal_bits)
             elif _mentions_hgq(layer["config"]):
@@ -60,13 +61,13 @@ def by_name(saved: Saved) -> dict[str, Saved]:
 
 
 def _mentions_hgq(config: Any) -> bool:
-    return '"hgq>' in json.dumps(config)
+    return re.search('"hgq2?>', json.dumps(config)) is not None
 
 
 def _layer(
     layer: dict[str, Any], path: str, saved: Saved, reciprocal_bits: int | None
 ) -> dict[str, Any]:
-    kind = layer["registered_name"].removeprefix("hgq>")
+    kind = layer["class_name"]
     where = f"layer '{path}' ({kind})"
     cls = getattr(layers, kind, None)
     if kind not in RULES or cls is None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hgq_rtl.compat.hgq2.archive import Saved
-from hgq_rtl.compat.hgq2.tables import load_table
+from hgq_rtl.compat.hgq2.tables import load_einsum_table, load_table
 from hgq_rtl.errors import ConversionError
 
 Config = dict[str, Any]
@@ -19,15 +19,16 @@ Config = dict[str, Any]
 class Rule:
     """One layer class of HGQ 2, which has the same name here.
 
-    ``variables``: attributes here of its own variables, in the order HGQ 2 saves them; those that
-    a layer does not have are left out. ``quantizers``: attributes that are quantizers, in both.
-    ``parts``: attributes that are layers, with their classes.
+    ``variables``: attributes here of its own variables, in the order HGQ 2 saves them, or a
+    function from a layer here to these; those that the layer does not have are left out.
+    ``quantizers``: attributes that are quantizers, in both. ``parts``: attributes that are layers,
+    with their classes; HGQ 2 may have an underscore before their names.
     ``renamed``, ``dropped``: arguments. ``adapt`` changes what is left, in place, and sees what
     was saved of the layer. ``load`` takes the layer here and the parts not loaded yet, and removes
     those it loads.
     """
 
-    variables: str = ""
+    variables: str | Callable[[Any], str] = ""
     quantizers: str = "iq oq"
     parts: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
@@ -68,6 +69,26 @@ def _einsum_batchnorm(config: Config, saved: Saved) -> None:
     config.update(epsilon=1e-7, scale=counts == 5, normalize_axes=config["bias_axes"])
 
 
+def _attention(config: Config, saved: Saved) -> None:
+    """The scores are not quantized in HGQ 2, although there is an argument for it."""
+    config["softmax_iq_conf"] = None
+    if not config["stable_softmax"]:
+        config["softmax_exp_iq_conf"] = _DUMMY
+
+
+def _convolution_of_tables(config: Config, saved: Saved) -> None:
+    if config["data_format"] == "channels_first":
+        raise ConversionError("HGQ 2 has no working table convolution with channels first",
+                              received="data_format='channels_first'")  # fmt: skip
+
+
+def _of_einsum_tables(layer: Any) -> str:
+    if not layer.batch_norm:
+        return "beta ebops"
+    names = ("gamma", layer.bn_scale), ("beta_bn", layer.bn_center), ("mean variance", True)
+    return " ".join([name for name, saved in names if saved] + ["beta ebops"])
+
+
 _DUMMY = {
     "module": "hgq_rtl.quantizers.config",
     "class_name": "QuantizerConfig",
@@ -75,6 +96,10 @@ _DUMMY = {
     "registered_name": "hgq_rtl>QuantizerConfig",
 }
 _WEIGHTED = Rule("kernel bias beta ebops", "iq kq bq oq")
+_ATTENTION = {
+    **dict.fromkeys(("query_dense", "key_dense", "value_dense", "output_dense"), "QEinsumDense"),
+    "softmax": "QSoftmax",
+}
 _MERGE = Rule("beta ebops")
 _POOLING = Rule("beta ebops")
 _BN = {f"bn_gamma_{s}": f"gamma_{s}" for s in ("initializer", "regularizer", "constraint")}
@@ -111,4 +136,9 @@ RULES: dict[str, Rule] = {
         adapt=_softmax,
     ),
     "QDenseT": Rule("beta ebops", "iq toq oq", load=load_table),
+    "QEinsumDenseT": Rule(_of_einsum_tables, "iq toq oq", load=load_einsum_table),
+    **dict.fromkeys(("QConvT1D", "QConvT2D"), Rule(
+        "beta ebops", "iq toq oq", adapt=_convolution_of_tables, load=load_table,
+    )),
+    "QMultiHeadAttention": Rule("beta ebops", "oq", _ATTENTION, adapt=_attention),
 }  # fmt: skip

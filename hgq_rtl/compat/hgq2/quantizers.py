@@ -24,12 +24,16 @@ _ORDER = {"kbi": ("b", "i"), "kif": ("i", "f")}
 """The trainable widths of each type, in the order in which HGQ 2 creates them."""
 
 
+def is_hgq(node: dict[str, Any]) -> bool:
+    """Whether a serialized object is one of a class of HGQ 2."""
+    return (node.get("registered_name") or "").startswith(("hgq>", "hgq2>"))
+
+
 def leaf(node: dict[str, Any]) -> dict[str, Any]:
     """A serialized object that is no layer, with HGQ 2's replaced; for ``json``'s object hook."""
-    registered = node.get("registered_name") or ""
-    if not registered.startswith("hgq>"):
+    if not is_hgq(node):
         return node
-    name = registered.removeprefix("hgq>")
+    name = node["class_name"]
     if name == "QuantizerConfig":
         return _quantizer(node["config"])
     if name == "DefaultBitwidthMapper":

@@ -19,7 +19,8 @@ from hgq_rtl.quantizers import Quantizer
 
 def assign(model: keras.Model, saved: Saved, originals: dict[str, dict[str, Any]]) -> None:
     """Load all variables; ``originals``: HGQ 2's configuration of each of its layers, by path."""
-    done: set[int] = set()  # a layer that occurs twice was saved once
+    # A layer that occurs twice was saved once, and so was a quantizer that layers share.
+    done: set[int] = set()
     stack = [("", model, saved)]
     while stack:
         parent, container, group = stack.pop()
@@ -37,7 +38,7 @@ def assign(model: keras.Model, saved: Saved, originals: dict[str, dict[str, Any]
             kind = original["class_name"] if original else type(layer).__name__
             try:
                 if original:
-                    load(layer, part, kind, original["config"].get("center", True))
+                    load(layer, part, kind, done, original["config"].get("center", True))
                     settle(layer, kind, original["config"])
                 else:
                     _load_stock(layer, part)
@@ -48,16 +49,18 @@ def assign(model: keras.Model, saved: Saved, originals: dict[str, dict[str, Any]
                 ) from None  # fmt: skip
 
 
-def load(layer: Any, saved: Saved, kind: str, center: bool = True) -> None:
+def load(layer: Any, saved: Saved, kind: str, done: set[int], center: bool = True) -> None:
     """Assign what was saved of a layer of HGQ 2's class ``kind``, and of its parts.
 
-    ``center``: whether a batch normalization saved its beta.
+    ``done``: identities of quantizers that have their widths. ``center``: whether a batch
+    normalization saved its beta.
     """
     if isinstance(layer, Quantizer):
         quantizers.assign(layer, saved)
         return
     rule = RULES[kind]
-    names = rule.variables.split()
+    variables = rule.variables if isinstance(rule.variables, str) else rule.variables(layer)
+    names = variables.split()
     if not any(v.dtype == np.uint32 for v in saved.variables):
         names = [n for n in names if n not in ("beta", "ebops")]
     names = [n for n in names if n in ("beta", "ebops") or getattr(layer, n, None) is not None]
@@ -69,20 +72,35 @@ def load(layer: Any, saved: Saved, kind: str, center: bool = True) -> None:
             received=f"{len(saved.variables)} instead of {len(names)} ({', '.join(names)})",
         )
     for name, value in zip(names, saved.variables, strict=True):
+        if name == "ebops":  # HGQ 2 counts the parts of a layer apart from it
+            value = np.asarray(_total_ebops(saved), np.float32)
         if name not in ("beta", "ebops"):
             put(getattr(layer, name), value, name)
         elif layer.enable_ebops:
             put(getattr(layer, f"_{name}"), value, name)
     left = dict(saved.parts)
     for name in rule.quantizers.split():
-        part = left.pop(name, Saved(name))
-        for quantizer, widths in _quantizers(layer, name, part):
-            quantizers.assign(quantizer, widths)
-    for name, part_kind in rule.parts.items():
-        load(getattr(layer, name), left.pop(name, Saved(name)), part_kind)
+        part = left.pop(name, None)
+        for quantizer, widths in _quantizers(layer, name, part or Saved(name)):
+            if part is not None or id(quantizer) not in done:
+                quantizers.assign(quantizer, widths)
+                done.add(id(quantizer))
+    for saved_name in list(left):  # in their order, in which Keras saved what parts share
+        name = saved_name.removeprefix("_")
+        if name in rule.parts:
+            load(getattr(layer, name), left.pop(saved_name), rule.parts[name], done)
     if rule.load is not None:
         rule.load(layer, left)
     _check_nothing_left(left)
+
+
+def _total_ebops(saved: Saved) -> int:
+    total, stack = 0, [saved]
+    while stack:
+        part = stack.pop()
+        total += sum(int(v) for v in part.variables if v.dtype == np.uint32 and v.ndim == 0)
+        stack.extend(part.parts.values())
+    return total
 
 
 def _quantizers(layer: Any, name: str, saved: Saved) -> Iterator[tuple[Quantizer, Saved]]:
@@ -100,7 +118,7 @@ def _quantizers(layer: Any, name: str, saved: Saved) -> Iterator[tuple[Quantizer
 
 
 def _load_stock(layer: Any, saved: Saved) -> None:
-    _check_nothing_left({k: v for k, v in saved.parts.items() if k != "seed_generator"})
+    _check_nothing_left(saved.parts)
     variables = {str(n): value for n, value in enumerate(saved.variables)}
     if variables or layer.variables:
         try:
@@ -114,7 +132,7 @@ def _check_nothing_left(parts: dict[str, Saved]) -> None:
     stack = list(parts.items())
     while stack:
         name, part = stack.pop()
-        if part.variables:
+        if part.variables and not name.endswith("seed_generator"):
             raise ConversionError(
                 "the layer has a part that cannot be converted",
                 received=f"{name!r} with {len(part.variables)} variables",

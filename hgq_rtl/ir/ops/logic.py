@@ -28,7 +28,18 @@ def _table_evaluate(node: Node, a: Ints) -> Ints:
     return np.asarray(values[(aligned(node.args[0], step, a) - lo).astype(np.int64)])
 
 
-TABLE = Op("table", 1, ("entries", "lo", "step", "exp"), _table_infer, _table_evaluate)
+def _table_fit(types: Types, attrs: Attrs) -> Attrs:
+    """Entries for all of a wider interval: copies of the first and of the last one."""
+    (t,), (entries, lo, step, exp) = types, attrs
+    index = t.at(step)
+    below, above = max(0, lo - index.lo), max(0, index.hi - lo - len(entries) + 1)
+    padded = entries[:1] * below + entries + entries[-1:] * above
+    return padded, lo - below, step, exp
+
+
+TABLE = Op(
+    "table", 1, ("entries", "lo", "step", "exp"), _table_infer, _table_evaluate, fit=_table_fit
+)
 """entries[n - lo]·2^exp for the argument n·2^step; the argument's own grid may be coarser."""
 
 

@@ -40,7 +40,7 @@ def cmvm(graph: Graph, target: Target) -> Graph:
             args = [new[arg] for arg in node.args]
             new.update(_rebuild(build, group_of[node], args, arrival, solved, target))
         else:
-            new[node] = build.make(node.op, tuple([new[arg] for arg in node.args]), node.attrs)
+            new[node] = build.rebuild(node, tuple([new[arg] for arg in node.args]))
     build.set_origin("")
     return graph.with_outputs(new[node] for node in graph.outputs)
 
