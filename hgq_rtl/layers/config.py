@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from contextvars import ContextVar
-from types import TracebackType
 from typing import Any
 
 from hgq_rtl.errors import ConfigError
+from hgq_rtl.quantizers.checks import is_number
+from hgq_rtl.quantizers.scope import Scope
 
 _FACTORY: dict[str, Any] = {
     "beta0": 1e-5,
@@ -17,50 +16,32 @@ _FACTORY: dict[str, Any] = {
     "enable_sq": True,
 }
 
-_scopes: ContextVar[tuple[dict[str, Any], ...]] = ContextVar("hgq_rtl_layer_scopes", default=())
-_permanent: list[dict[str, Any]] = []
-_permanent_lock = threading.Lock()
-
 
 def layer_default(key: str, given: Any = None) -> Any:
     """``given``, or the value of the innermost scope that sets ``key`` where it is None."""
     if given is not None:
         return given
-    for setting in reversed((*_permanent, *_scopes.get())):
+    for setting in reversed(LayerConfigScope.settings()):
         if key in setting:
             return setting[key]
     return _FACTORY[key]
 
 
-class LayerConfigScope:
+class LayerConfigScope(Scope):
     """Set defaults of layer arguments for layers made inside a ``with`` block.
 
     ``beta0``: initial weight of EBOPs in the loss; ``enable_ebops``: whether layers count them;
     ``enable_iq, enable_oq, enable_sq``: whether layers quantize inputs, outputs, states.
-    The innermost scope wins, key by key. May be re-entered and shared between threads.
-    Raises ConfigError for an unknown key.
+    The innermost scope wins, key by key. Raises ConfigError for an unknown key and for a value
+    that is no number (beta0) or no bool (the others).
     """
 
     def __init__(self, **params: Any) -> None:
-        for key in params:
+        for key, value in params.items():
             if key not in _FACTORY:
                 raise ConfigError(f"layers have no default {key!r}",
                                   hint=f"Known: {', '.join(_FACTORY)}")  # fmt: skip
-        self._params = dict(params)
-
-    def __enter__(self) -> LayerConfigScope:
-        _scopes.set((*_scopes.get(), self._params))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        _scopes.set(_scopes.get()[:-1])
-
-    def override(self) -> None:
-        """Make the defaults permanent for the whole process, under all scopes."""
-        with _permanent_lock:
-            _permanent.append(self._params)
+            if not (is_number(value) if key == "beta0" else isinstance(value, bool)):
+                kind = "a finite number" if key == "beta0" else "True or False"
+                raise ConfigError(f"{key} must be {kind}", received=repr(value))
+        super().__init__(dict(params))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import keras
@@ -16,6 +13,7 @@ from hgq_rtl.errors import ConfigError
 from hgq_rtl.quantizers.checks import AXES, check_params, choice, complete_widths
 from hgq_rtl.quantizers.defaults import DEFAULT_Q_TYPE, PLACES, Q_TYPES, factory_defaults
 from hgq_rtl.quantizers.mapper import AxisMapper
+from hgq_rtl.quantizers.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -26,16 +24,6 @@ class _Setting:
     places: tuple[str, ...]
     default_q_type: str | None
     params: dict[str, Any]
-
-
-_scopes: ContextVar[tuple[_Setting, ...]] = ContextVar("hgq_rtl_quantizer_scopes", default=())
-_permanent: list[_Setting] = []
-_permanent_lock = threading.Lock()
-
-
-def _settings() -> tuple[_Setting, ...]:
-    """All active settings, outermost first."""
-    return (*_permanent, *_scopes.get())
 
 
 def _overlay(params: dict[str, Any], changes: Mapping[str, Any]) -> None:
@@ -100,7 +88,7 @@ class QuantizerConfig(Mapping[str, Any]):
     def __init__(self, q_type: str = "default", place: str = "datalane", **params: Any) -> None:
         self.place = choice("place", place, PLACES)
         self.q_type = choice("quantizer type", q_type, ("default", *Q_TYPES))
-        settings = _settings()
+        settings = QuantizerConfigScope.settings()
         if q_type == "default":
             self.q_type = DEFAULT_Q_TYPE[place]
             for s in settings:
@@ -179,7 +167,7 @@ class QuantizerConfig(Mapping[str, Any]):
         return self
 
 
-class QuantizerConfigScope:
+class QuantizerConfigScope(Scope):
     """Set quantizer defaults for the configs and layers made inside a ``with`` block.
 
     ``q_type``: kbi, kif, float, dummy, all, or several; ``place``: a place, all, or several: where
@@ -187,8 +175,7 @@ class QuantizerConfigScope:
     not narrow where ``params`` apply). Of ``i0``, ``b0``, ``f0`` two determine the third, so that
     one scope serves kbi and kif. Nested scopes: the innermost wins, key by key.
 
-    A scope may be re-entered and shared between threads; a new thread starts outside of all
-    scopes. Raises ConfigError for a parameter that no selected quantizer has.
+    Raises ConfigError for a parameter that no selected quantizer has.
     """
 
     def __init__(
@@ -216,28 +203,7 @@ class QuantizerConfigScope:
                 trial = factory_defaults(t, p)
                 _overlay(trial, {k: v for k, v in params.items() if k in trial})
                 check_params(trial, widths=False)
-        self._setting = _Setting(q_types, places, default_q_type, copy.deepcopy(params))
-
-    def __enter__(self) -> QuantizerConfigScope:
-        _scopes.set((*_scopes.get(), self._setting))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # The last entry of this scope, not just the last: exits out of order restore exactly too.
-        active = list(_scopes.get())
-        last = max(n for n, setting in enumerate(active) if setting is self._setting)
-        del active[last]
-        _scopes.set(tuple(active))
-
-    def override(self) -> None:
-        """Make the defaults permanent for the whole process, under all scopes."""
-        with _permanent_lock:
-            _permanent.append(self._setting)
+        super().__init__(_Setting(q_types, places, default_q_type, copy.deepcopy(params)))
 
 
 def _several(name: str, value: str | Iterable[str], known: tuple[str, ...]) -> tuple[str, ...]:

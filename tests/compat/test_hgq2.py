@@ -128,7 +128,7 @@ def test_a_missing_file_and_one_that_is_no_archive(tmp_path):
 
 def test_an_unknown_layer_is_named(einsums):
     def edit(layers, weights):
-        layers["rows"]["registered_name"] = "hgq>QFourier"
+        layers["rows"].update(registered_name="hgq>QFourier", class_name="QFourier")
 
     assert einsums(edit).startswith(
         "layer 'rows' (QFourier): QFourier layers cannot be converted.\n  Supported: Quantizer, "

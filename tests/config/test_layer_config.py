@@ -24,9 +24,7 @@ def test_scopes_nest_and_restore():
 
 
 def test_override(monkeypatch):
-    from hgq_rtl.layers import config
-
-    monkeypatch.setattr(config, "_permanent", [])
+    monkeypatch.setattr(LayerConfigScope, "_permanent", ())
     LayerConfigScope(enable_ebops=False).override()
     assert QDense(3).enable_ebops is False
     assert QDense(3, enable_ebops=True).enable_ebops is True
@@ -39,3 +37,16 @@ def test_unknown_key():
         "layers have no default 'beta'.\n"
         "  Known: beta0, enable_ebops, enable_iq, enable_oq, enable_sq."
     )
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({"beta0": "many"}, "beta0 must be a finite number.\n  Received: 'many'."),
+        ({"enable_oq": 1}, "enable_oq must be True or False.\n  Received: 1."),
+    ],
+)
+def test_wrong_values(params, text):
+    with pytest.raises(ConfigError) as error:
+        LayerConfigScope(**params)
+    assert str(error.value) == text

@@ -1,7 +1,5 @@
 """QuantizerConfig and its scopes."""
 
-import threading
-
 import keras
 import numpy as np
 import pytest
@@ -96,50 +94,6 @@ def test_seed_scopes():
         assert q.format.width_shape == (1, 3)
 
 
-def test_threads_have_their_own_scopes():
-    seen = []
-    with QuantizerConfigScope(f0=1):
-        thread = threading.Thread(target=lambda: seen.append(QuantizerConfig("kif")["f0"]))
-        thread.start()
-        thread.join()
-    assert seen == [6]
-
-
-def test_threads_share_a_scope_object():
-    """Each thread enters and leaves for itself, however their blocks interleave."""
-    scope, inside, done = QuantizerConfigScope(f0=1), threading.Event(), threading.Event()
-    seen = []
-
-    def other():
-        with scope, scope:
-            inside.set()
-            done.wait(10)
-            seen.append(QuantizerConfig("kif")["f0"])
-        seen.append(QuantizerConfig("kif")["f0"])
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    assert inside.wait(10)
-    with scope:
-        assert QuantizerConfig("kif")["f0"] == 1
-    assert QuantizerConfig("kif")["f0"] == 6
-    done.set()
-    thread.join()
-    assert seen == [1, 6]
-
-
-def test_scopes_left_out_of_order():
-    """As generators can do it: each exit takes away its own setting."""
-    first, second = QuantizerConfigScope(f0=1), QuantizerConfigScope(f0=2, i0=0)
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)
-    conf = QuantizerConfig("kif")
-    assert (conf["f0"], conf["i0"]) == (2, 0)
-    second.__exit__(None, None, None)
-    assert QuantizerConfig("kif")["f0"] == 6
-
-
 def test_configs_are_made_at_construction_not_at_build():
     with QuantizerConfigScope(f0=1, qnoise_factor=0.5, scaler=2.0, affine=[2, 1]):
         q = Quantizer("kif")
@@ -162,9 +116,7 @@ def test_numpy_numbers_are_numbers():
 
 
 def test_override(monkeypatch):
-    from hgq_rtl.quantizers import config
-
-    monkeypatch.setattr(config, "_permanent", [])
+    monkeypatch.setattr(QuantizerConfigScope, "_permanent", ())
     QuantizerConfigScope(place="bias", b0=5).override()
     assert QuantizerConfig(place="bias")["b0"] == 5
     with QuantizerConfigScope(b0=6):
