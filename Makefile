@@ -56,6 +56,9 @@ $(PEERS)/.ready: benchmarks/peers.txt
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+bench-lowering: venv ## time and memory of lowering and passes; MODELS=DIR adds HGQ 2 models
+	$(BIN)/python -m benchmarks.lowering $(if $(MODELS),--models $(MODELS))
+
 doctor: ## what is missing and how to get it
 	@$(or $(wildcard $(BIN)/python),$(PYTHON),python3) hgq_rtl/doctor.py
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import statistics
 import subprocess
@@ -10,10 +9,15 @@ import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from benchmarks.tables import machine, markdown, replace
+
+if TYPE_CHECKING:
+    from hgq_rtl.ir.graph import Graph
+    from hgq_rtl.ir.interface import Interface
 
 ROUNDS = 3
 LAYERS = {"1k": 1, "10k": 12, "50k": 62}
@@ -69,29 +73,17 @@ def digits_once(folder: Path) -> dict[str, float]:
     }
 
 
-def scaling_once(layers: int) -> dict[str, float]:
-    """Every station on a chain of random dense layers; seconds, nodes and peak memory."""
+def chain(layers: int) -> tuple[Graph, Interface]:
+    """A chain of random dense 32x32 layers, lowered."""
     import numpy as np
 
-    from hgq_rtl.design import build_design
-    from hgq_rtl.ir.evaluate import evaluate
     from hgq_rtl.ir.graph import Graph
     from hgq_rtl.ir.interface import Interface, Port
     from hgq_rtl.ir.node import Builder
-    from hgq_rtl.ir.text import from_text, to_text
-    from hgq_rtl.ir.verify import verify
     from hgq_rtl.lowering.array import FixedArray
     from hgq_rtl.lowering.inputs import InputPort
 
     rng = np.random.default_rng(layers)
-    seconds: dict[str, float] = {}
-    clock = perf_counter()
-
-    def lap(name: str) -> None:
-        nonlocal clock
-        seconds[name] = perf_counter() - clock
-        clock = perf_counter()
-
     build = Builder()
     port = InputPort(build, "x", (32,))
     x = FixedArray(build, port.elements())
@@ -105,32 +97,55 @@ def scaling_once(layers: int) -> dict[str, float]:
     in_port, nodes = port.finish()
     outputs = tuple(x.elements)
     interface = Interface((in_port,), (Port("y", (32,), tuple(n.type for n in outputs)),))
-    names = tuple(f"y_{j}" for j in range(32))
-    lowered = Graph(build, tuple(nodes), outputs, names)
-    lap("lower")
-    marks: list[tuple[str, float]] = []
-    design = build_design(
-        lowered,
-        interface,
-        name="chain",
-        clock_ns=2.0,
-        progress=lambda name: marks.append((name, perf_counter())),
-    )
-    marks.append(("", perf_counter()))
-    for (name, start), (_, end) in itertools.pairwise(marks):
-        seconds[name] = end - start
-    clock = perf_counter()
+    return Graph(build, tuple(nodes), outputs, tuple(f"y_{j}" for j in range(32))), interface
+
+
+class Laps:
+    """Seconds by station; ``passes`` is a progress callback that times what it names."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._clock = perf_counter()
+        self._running = ""
+
+    def lap(self, name: str) -> None:
+        """Everything since the last lap was ``name``."""
+        now = perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._clock
+        self._clock = now
+
+    def passes(self, name: str) -> None:
+        """``name`` begins, and what was running has ended; the empty name only ends."""
+        if self._running:
+            self.lap(self._running)
+        self._running = name
+
+
+def scaling_once(layers: int) -> dict[str, float]:
+    """Every station on a chain of random dense layers; seconds, nodes and peak memory."""
+    import numpy as np
+
+    from hgq_rtl.design import build_design
+    from hgq_rtl.ir.evaluate import evaluate
+    from hgq_rtl.ir.text import from_text, to_text
+    from hgq_rtl.ir.verify import verify
+
+    laps = Laps()
+    lowered, interface = chain(layers)
+    laps.lap("lower")
+    design = build_design(lowered, interface, name="chain", clock_ns=2.0, progress=laps.passes)
+    laps.passes("")
     verify(design.graph)
-    lap("verify, once")
+    laps.lap("verify, once")
     text = to_text(design.graph)
     from_text(text)
-    lap("print and parse")
-    n = rng.integers(0, 2, (1000, 32)) + np.array([node.type.lo for node in nodes])
-    evaluate(design.graph, n)
-    lap("evaluate 1000 vectors")
+    laps.lap("print and parse")
+    low = np.array([node.type.lo for node in lowered.inputs])
+    evaluate(design.graph, np.random.default_rng(0).integers(0, 2, (1000, 32)) + low)
+    laps.lap("evaluate 1000 vectors")
     _ = design.emitted
-    lap("emit")
-    return {"nodes": len(design.graph.nodes), "memory": peak_mib(), **seconds}
+    laps.lap("emit")
+    return {"nodes": len(design.graph.nodes), "memory": peak_mib(), **laps.seconds}
 
 
 def peak_mib() -> float:
@@ -139,11 +154,23 @@ def peak_mib() -> float:
     return int(next(line.split()[1] for line in status.splitlines() if "VmHWM" in line)) / 1024
 
 
-def in_a_process(what: str, *arguments: object) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.foundation", what, *map(str, arguments)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+def in_a_process(module: str, *arguments: object) -> dict[str, float]:
+    """What ``python -m module arguments`` prints last, as JSON."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+def per_node(scaling: dict[str, dict[str, float]]) -> str:
+    """A table of µs per node of every station, and of peak memory, over the size of the graph."""
+    runs = scaling.values()
+    steps = [s for s in next(iter(runs)) if s not in ("nodes", "memory")]
+    rows = [[s, *(f"{run[s] / run['nodes'] * 1e6:.0f}" for run in runs)] for s in steps]
+    total = [f"{sum(run[s] for s in steps) / run['nodes'] * 1e6:.0f}" for run in runs]
+    memory = [f"{run['memory']:.0f}" for run in runs]
+    rows += [["**all**", *total], ["peak memory, MiB", *memory]]
+    return markdown(["station", *(f"{run['nodes']:.0f} nodes" for run in runs)], rows)
 
 
 def main() -> None:
@@ -154,23 +181,16 @@ def main() -> None:
         runs = []
         for number in range(ROUNDS):
             status.update(f"digits, run {number + 1} of {ROUNDS}")
-            runs.append(in_a_process("digits", folder))
+            runs.append(in_a_process("benchmarks.foundation", "digits", folder))
         scaling = {}
         for size, layers in LAYERS.items():
             status.update(f"{size} nodes")
-            scaling[size] = in_a_process("scaling", layers)
+            scaling[size] = in_a_process("benchmarks.foundation", "scaling", layers)
     rows = [
         [step, *(f"{f([run[step] for run in runs]):.2f}" for f in (min, statistics.median, max))]
         for step in runs[0]
         if step not in ("nodes", "vectors", "memory")
     ]
-    steps = [s for s in scaling["1k"] if s not in ("nodes", "memory")]
-    cost = [
-        [step, *(f"{run[step] / run['nodes'] * 1e6:.0f}" for run in scaling.values())]
-        for step in steps
-    ]
-    total = [f"{sum(run[s] for s in steps) / run['nodes'] * 1e6:.0f}" for run in scaling.values()]
-    memory = ["peak memory, MiB", *(f"{run['memory']:.0f}" for run in scaling.values())]
     replace(
         "foundation",
         f"Machine: {machine()}.\n\n"
@@ -179,11 +199,7 @@ def main() -> None:
         f"{max(run['memory'] for run in runs):.0f} MiB:\n\n"
         + markdown(["step", "min", "median", "max"], rows)
         + "\n\nCost of each station on chains of random dense 32x32 layers, one run each, µs per "
-        "node of the optimised graph:\n\n"
-        + markdown(
-            ["station", *(f"{run['nodes']:.0f} nodes" for run in scaling.values())],
-            [*cost, ["**all**", *total], memory],
-        ),
+        "node of the optimised graph:\n\n" + per_node(scaling),
     )
 
 

@@ -39,8 +39,9 @@ def trace_minmax(
     statistics).
 
     A kif quantizer rounds the same before and after; for kbi in WRAP mode the grid follows the
-    range, so the data are run again until no range changes: at most once per such quantizer.
-    The model is compiled for tracing once and kept, as ``predict`` does: tracing again is quick.
+    range, so the data are run again until no range changes: at most once per such quantizer,
+    and once more for the kif quantizers behind the last of them. The model is compiled for
+    tracing once and kept, as ``predict`` does: tracing again is quick.
 
     Returns the total EBOPs of the model (float), or with ``return_results`` the model's outputs
     on ``data`` (arrays, as ``predict`` gives them afterwards). Warns (CollapseWarning) of layers
@@ -63,7 +64,7 @@ def trace_minmax(
         moving = sum(isinstance(q, KBI) and not q.is_weight for q, _, _ in seen.ranges)
         if not (moving and changed):
             break
-        if passes > moving:
+        if passes > moving + 1:
             raise TrainingError(
                 "the ranges do not settle",
                 received=f"a change in pass {passes} over the data",

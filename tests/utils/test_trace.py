@@ -141,6 +141,16 @@ def test_errors(model):
     assert message(bad) == f"quantizer {path!r}: a traced value is NaN or infinite."
 
 
+def test_kif_settles_behind_the_last_kbi():
+    """7.4 is 7 on kbi's first grid, which fits 3 bits, and 8 on its last, which does not."""
+    kbi = Quantizer(QuantizerConfig("kbi", "datalane", b0=2, i0=2))
+    kif = Quantizer(QuantizerConfig("kif", "datalane", f0=0))
+    model = keras.Sequential([keras.Input((1,)), kbi, kif])
+    y = trace_minmax(model, np.float32([[7.4], [0]]), return_results=True)
+    assert y.tolist() == [[8], [0]]
+    assert [int(q.frozen((1,))[1][0]) for q in (kbi, kif)] == [4, 4]
+
+
 def test_kbi_settles_over_passes():
     """With kbi the grid follows the range: outputs of all batches use the final one."""
     keras.utils.set_random_seed(2)
@@ -201,6 +211,6 @@ def test_changing_data_are_refused():
         trace_minmax(model, Noise())
     assert str(error.value) == (
         "the ranges do not settle.\n"
-        "  Received: a change in pass 2 over the data.\n"
+        "  Received: a change in pass 3 over the data.\n"
         "  The data must be the same in every pass: no augmentation, no shuffling."
     )
