@@ -62,10 +62,13 @@ from hgq_rtl.layers.pooling import (
     QMaxPooling3D,
 )
 from hgq_rtl.layers.reduction import QMeanPow2, QSum
+from hgq_rtl.layers.rnn import QGRU, QLSTM, QSimpleRNN
 from hgq_rtl.layers.softmax import QSoftmax
 from hgq_rtl.quantizers import Quantizer
 
 __all__ = [
+    "QGRU",
+    "QLSTM",
     "LayerConfigScope",
     "QAdd",
     "QAffinedUnaryFunctionLUT",
@@ -121,6 +124,7 @@ __all__ = [
     "QMultiply",
     "QSeparableConv1D",
     "QSeparableConv2D",
+    "QSimpleRNN",
     "QSoftmax",
     "QSubtract",
     "QSum",

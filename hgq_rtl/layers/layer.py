@@ -94,7 +94,7 @@ class QLayer(keras.layers.Layer):
             conf = QuantizerConfig("dummy", place)
         return Quantizer(as_config(conf, place), name=name, dtype=self.dtype_policy)
 
-    # The next three differ for layers of several inputs; see merge.py.
+    # These differ for layers of several inputs or outputs; see merge.py and recurrent.py.
 
     def make_input_quantizers(self, conf: Any) -> None:
         """Make ``iq``."""
@@ -105,6 +105,10 @@ class QLayer(keras.layers.Layer):
         if not self.iq.built:
             self.iq.build(input_shape)
 
+    def build_output_quantizer(self, input_shape: Any) -> None:
+        """Build ``oq``."""
+        self.oq.build(self.compute_output_shape(input_shape))
+
     def input_config(self) -> dict[str, Any]:
         """Return the constructor argument of ``make_input_quantizers``."""
         return {"iq_conf": self.saved_conf(self.iq)}
@@ -113,7 +117,7 @@ class QLayer(keras.layers.Layer):
         """Build the quantizers of input and output, and the variables of EBOPs."""
         self.input_shape_built = tuple(input_shape)
         self.build_input_quantizers(input_shape)
-        self.oq.build(self.compute_output_shape(input_shape))
+        self.build_output_quantizer(input_shape)
         if self.enable_ebops:
             self._beta = self._scalar("beta", self.beta0)
             # A float: an integer would overflow at 2^32 and lose the parts of cheap operations.
@@ -226,5 +230,5 @@ class QLayer(keras.layers.Layer):
 
     @staticmethod
     def saved_conf(quantizer: Quantizer) -> dict[str, Any]:
-        """The serialized config of a quantizer of this layer."""
-        return keras.saving.serialize_keras_object(quantizer.config)
+        """The serialized config of a quantizer of this layer; a preset as what it stands for."""
+        return keras.saving.serialize_keras_object(quantizer.config.replace())

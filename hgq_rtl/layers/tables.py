@@ -19,11 +19,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from hgq_rtl.errors import ConfigError, LoweringError
+from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers.equation import Equation
 from hgq_rtl.layers.layer import QLayer, exact_products
 from hgq_rtl.layers.lut import check_output, elementwise, reproducible, tabulated, true_bits
-from hgq_rtl.layers.weighted import positive
+from hgq_rtl.layers.weighted import check_activation, positive
 from hgq_rtl.quantizers import QuantizerConfig
 
 if TYPE_CHECKING:
@@ -221,7 +221,9 @@ class TableLayer(QLayer):
 
     def lower(self, x: FixedArray) -> FixedArray:
         """Look up every connection's table, and add up."""
-        self._check_activation()
+        check_activation(
+            self.activation, "Use activation=None or 'relu', or a QUnaryFunctionLUT after it"
+        )
         check_output(self.toq, "toq")
         x = self.lower_columns(x)
         shape = self._shape(self.connections[1:])
@@ -244,14 +246,6 @@ class TableLayer(QLayer):
         """The axes of the sum in the order of the result."""
         kept = [c for c in self.connections if c in self.equation_built.out]
         return [kept.index(c) for c in self.equation_built.out]
-
-    def _check_activation(self) -> None:
-        if self.activation not in (keras.activations.linear, keras.activations.relu):
-            name = getattr(self.activation, "__name__", type(self.activation).__name__)
-            raise LoweringError(
-                f"the activation {name!r} has no hardware form inside this layer",
-                hint="Use activation=None or 'relu', or a QUnaryFunctionLUT after it",
-            )
 
     def compute_ebops(self) -> Any:
         """Look-up elements of all tables and bits of all sums, times the parallel share."""

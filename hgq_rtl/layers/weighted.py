@@ -124,16 +124,17 @@ class QWeighted(QLayer):
         """
         return self.kernel, self.bias if self.use_bias else None
 
-    def weight(self, name: str, shape: tuple[int, ...]) -> Any:
+    def weight(self, name: str, shape: tuple[int, ...], prefix: str = "") -> Any:
         """Create a trainable weight with the initializer, regularizer and constraint of its name.
 
-        These are attributes, such as ``kernel_initializer``.
+        These are attributes, such as ``kernel_initializer``; ``prefix`` replaces the name in them.
         """
+        prefix = prefix or name
         return self.add_weight(
             shape,
-            getattr(self, f"{name}_initializer"),
-            regularizer=getattr(self, f"{name}_regularizer"),
-            constraint=getattr(self, f"{name}_constraint"),
+            getattr(self, f"{prefix}_initializer"),
+            regularizer=getattr(self, f"{prefix}_regularizer"),
+            constraint=getattr(self, f"{prefix}_constraint"),
             name=name,
         )
 
@@ -169,12 +170,7 @@ class QWeighted(QLayer):
 
     def check_activation(self) -> None:
         """Raise LoweringError for an activation that has no hardware form."""
-        if self.activation not in (keras.activations.linear, keras.activations.relu):
-            name = getattr(self.activation, "__name__", type(self.activation).__name__)
-            raise LoweringError(
-                f"the activation {name!r} has no hardware form inside this layer",
-                hint="Use activation=None or 'relu'",
-            )
+        check_activation(self.activation, "Use activation=None or 'relu'")
 
     def lower_activation(self, y: FixedArray) -> FixedArray:
         """Apply the activation, which ``check_activation`` accepts."""
@@ -213,6 +209,15 @@ class QWeighted(QLayer):
             value, module = getattr(self, name), SERIALIZED.get(name.rpartition("_")[2])
             values[name] = value if module is None or value is None else module.serialize(value)
         return values
+
+
+def check_activation(activation: Any, hint: str) -> None:
+    """Raise LoweringError for an activation that has no hardware form."""
+    if activation not in (keras.activations.linear, keras.activations.relu):
+        name = getattr(activation, "__name__", type(activation).__name__)
+        raise LoweringError(
+            f"the activation {name!r} has no hardware form inside this layer", hint=hint
+        )
 
 
 def positive(what: str, value: Any) -> int:

@@ -128,8 +128,25 @@ def check_model(model: Any) -> None:
                 "hardware needs fixed shapes",
                 received=f"input '{tensor.name}' of shape {tuple(tensor.shape)}",
                 where=where,
-                hint="Give keras.Input the full shape",
+                hint=_fix_of_shape(model, tensor),
             )
+
+
+def _fix_of_shape(model: keras.Model, tensor: Any) -> str:
+    """What to do about an input of unknown shape; names a recurrent layer that it reaches first."""
+    from hgq_rtl.layers.recurrent import SequenceLayer
+
+    reached = {id(tensor)}
+    for operation, node in calls(model):
+        if not any(id(t) in reached for t in node.input_tensors):
+            continue
+        if isinstance(operation, SequenceLayer):
+            return (
+                f"Layer '{identifier(operation.name)}' ({type(operation).__name__}) is unrolled "
+                "over the length of its sequence: give keras.Input (length, features)"
+            )
+        reached |= {id(t) for t in node.output_tensors}
+    return "Give keras.Input the full shape"
 
 
 def identifier(name: str) -> str:

@@ -67,7 +67,7 @@ class Constant(keras.constraints.Constraint):
 
     def __call__(self, w: Any) -> Any:
         """Return ``value`` in the shape of ``w``."""
-        return ops.full_like(w, self.value)
+        return ops.full_like(ops.convert_to_tensor(w), self.value)
 
     def get_config(self) -> dict[str, float]:
         """Return the constructor arguments."""

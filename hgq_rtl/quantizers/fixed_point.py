@@ -51,7 +51,7 @@ from hgq_rtl.quantizers.exact import (
     wrap,
 )
 from hgq_rtl.quantizers.gradients import LN2, attach, straight_through
-from hgq_rtl.quantizers.recording import active_records
+from hgq_rtl.quantizers.recording import active_records, is_continuing
 from hgq_rtl.quantizers.widths import add_width, initializer
 
 
@@ -154,7 +154,8 @@ class FixedPoint(keras.layers.Layer):
             if tracked or self.is_weight:
                 i = self.needed(lo, hi)
                 if not self.is_weight:
-                    i = ops.maximum(i, self._i - self.config["i_decay_speed"])
+                    decay = 0.0 if is_continuing() else self.config["i_decay_speed"]
+                    i = ops.maximum(i, self._i - decay)
                 i = self._constrained(i)
                 if tracked:
                     self._i.assign(i)

@@ -42,3 +42,24 @@ def recording() -> Iterator[Records]:
 def active_records() -> Records | None:
     """The records to append to, or None outside of ``recording``."""
     return _active.get()
+
+
+_continuing: ContextVar[bool] = ContextVar("hgq_rtl_continuing", default=False)
+
+
+@contextmanager
+def continuing(on: bool = True) -> Iterator[None]:
+    """If ``on``, calls of a quantizer inside see more of the batch that it has seen already.
+
+    Tracked ranges then only grow: they decay once per batch, however many steps a recurrence has.
+    """
+    token = _continuing.set(on)
+    try:
+        yield
+    finally:
+        _continuing.reset(token)
+
+
+def is_continuing() -> bool:
+    """Whether the present call is inside ``continuing``."""
+    return _continuing.get()

@@ -26,6 +26,7 @@ from hgq_rtl.lowering.model import input_names, lower
 from hgq_rtl.lowering.reference import Reference, check_layers
 from hgq_rtl.passes.pipeline import run
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig
+from hgq_rtl.quantizers.constraints import Constant
 from hgq_rtl.quantizers.exact import to_numpy
 from hgq_rtl.quantizers.fixed_point import FixedPoint
 from hgq_rtl.utils import trace_minmax
@@ -85,7 +86,9 @@ class LayerBattery:
         k, i, f = q.frozen(x.shape if q.format.is_weight else x.shape[1:])
         if q.format.is_weight and q.overflow_mode == "WRAP":
             i = np.full_like(i, 12)
-        return np.ldexp(quantize_float(x, k, i, f, q.round_mode, q.overflow_mode), -f)
+        scale, shift = q.config["affine"] or (1, 0)
+        y = np.ldexp(quantize_float(x, k, i, f, q.round_mode, q.overflow_mode), -f)
+        return y * scale + shift
 
     def model(self, case: Case, seed: int = 0, least: int = 2, **more: Any) -> tuple[Any, Any]:
         """A model of one layer with irregular widths, from ``least`` up, and random weights."""
@@ -233,7 +236,8 @@ class LayerBattery:
         model.fit(x, np.ones(model(x).shape), batch_size=SAMPLES, epochs=1, verbose=0)
         after = {v.path: to_numpy(v) for v in layer.variables}
         same = {path for path in after if np.array_equal(before[path], after[path])}
-        assert not same & {v.path for v in layer.trainable_variables}
+        held = {v.path for v in layer.variables if isinstance(v.constraint, Constant)}
+        assert not (same - held) & {v.path for v in layer.trainable_variables}
         assert not any(q.is_settled for q in self.input_quantizers(layer))
         assert layer.ebops > 0
         assert np.isfinite(np.concatenate([v.ravel() for v in after.values()])).all()
