@@ -143,6 +143,22 @@ def test_errors():
     )
     one_state = message(ConfigError, lambda: QLSTM(2)(np.ones((1, 2, 3)), [np.ones((1, 2))]))
     assert "initial_state needs 2 tensors.\n  Received: 1." in one_state
+    assert message(LoweringError, lambda: lower(one(QGRU(2, name="gru"), None))) == (
+        "model 'm': hardware needs fixed shapes.\n"
+        "  Received: input 'x' of shape (None, None, 2).\n"
+        "  Layer 'gru' (QGRU) is unrolled over the length of its sequence: "
+        "give keras.Input (length, features)."
+    )
+
+    def traced(layer):
+        model = one(layer)
+        trace_minmax(model, np.ones((4, 3, 2)))
+        return lower(model)
+
+    assert message(LoweringError, lambda: traced(QSimpleRNN(2, "tanh", name="rnn"))) == (
+        "layer 'rnn' (QSimpleRNN): the activation 'tanh' has no hardware form inside this layer.\n"
+        "  Use activation='linear': paq_conf=HardTanhConfig() is a hard tanh."
+    )
     assert message(
         LoweringError, lambda: traced(QGRU(2, recurrent_activation="sigmoid", name="gru"))
     ) == (
