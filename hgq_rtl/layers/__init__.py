@@ -63,11 +63,13 @@ from hgq_rtl.layers.pooling import (
 )
 from hgq_rtl.layers.reduction import QMeanPow2, QSum
 from hgq_rtl.layers.rnn import QGRU, QLSTM, QSimpleRNN
+from hgq_rtl.layers.snn import QLIF, QSimpleSNN
 from hgq_rtl.layers.softmax import QSoftmax
 from hgq_rtl.quantizers import Quantizer
 
 __all__ = [
     "QGRU",
+    "QLIF",
     "QLSTM",
     "LayerConfigScope",
     "QAdd",
@@ -125,6 +127,7 @@ __all__ = [
     "QSeparableConv1D",
     "QSeparableConv2D",
     "QSimpleRNN",
+    "QSimpleSNN",
     "QSoftmax",
     "QSubtract",
     "QSum",
