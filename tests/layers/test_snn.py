@@ -12,6 +12,13 @@ from tests.battery.recurrent import SequenceBattery
 class SpikingBattery(SequenceBattery):
     quantizers = ("iq", "sq", "threshold_q", "graded_spikes_factor_q")
 
+    def model(self, case, seed=0, least=2, **more):
+        model, layer = super().model(case, seed, least, **more)
+        for name, value in {"threshold": 0.6, "graded_spikes_factor": 2.2, "beta": 0.7}.items():
+            if name in layer.numbers:
+                getattr(layer, f"{name}_weight").assign(value)
+        return model, layer
+
     def weights(self, layer):
         return {
             name: float(self.quantized(q, getattr(layer, f"{name}_weight")))
