@@ -109,7 +109,10 @@ class QSimpleSNN(SequenceLayer):
             )
         for name, (value, learned) in self.numbers.items():
             weight = self.add_weight(
-                (), keras.initializers.Constant(value), trainable=learned, name=name
+                (),
+                keras.initializers.Constant(value),
+                trainable=learned,
+                name="leak" if name == "beta" else name,  # every layer has a beta of EBOPs
             )
             self.number_quantizers[name] = getattr(self, f"{name}_q")
             self.number_quantizers[name].build(())
