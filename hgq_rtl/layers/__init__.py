@@ -63,6 +63,7 @@ from hgq_rtl.layers.pooling import (
 )
 from hgq_rtl.layers.reduction import QMeanPow2, QSum
 from hgq_rtl.layers.rnn import QGRU, QLSTM, QSimpleRNN
+from hgq_rtl.layers.signature import Signature
 from hgq_rtl.layers.snn import QLIF, QSimpleSNN
 from hgq_rtl.layers.softmax import QSoftmax
 from hgq_rtl.quantizers import Quantizer
@@ -133,4 +134,5 @@ __all__ = [
     "QSum",
     "QUnaryFunctionLUT",
     "Quantizer",
+    "Signature",
 ]
