@@ -54,6 +54,11 @@ class Floats:
         """Join along the last axis."""
         return ops.concatenate(parts, axis=-1)
 
+    def products(self, x: Any, kernel: Any, h: Any, recurrent: Any, bias: Any = None) -> Any:
+        """x·K + bias + h·R, added in this order."""
+        z = x @ kernel
+        return (z if bias is None else z + bias) + h @ recurrent
+
 
 class Integers:
     """Arithmetic on FixedArrays, without batch axis."""
@@ -73,6 +78,13 @@ class Integers:
     def join(self, *parts: FixedArray) -> FixedArray:
         """Join along the last axis."""
         return parts[0].like(np.concatenate([part.elements for part in parts], axis=-1))
+
+    def products(
+        self, x: FixedArray, kernel: Any, h: FixedArray, recurrent: Any, bias: Any = None
+    ) -> FixedArray:
+        """x·K + h·R + bias as one matrix: one sum per output, whose order is left open."""
+        z = self.join(x, h) @ np.concatenate([kernel, recurrent])
+        return z if bias is None else z + bias
 
 
 class SequenceLayer(QLayer):
@@ -178,7 +190,7 @@ class SequenceLayer(QLayer):
         """Unroll the steps in exact symbolic integers."""
         x, outputs = sequences, []
         states = self._initial(initial_state) or (
-            (x[0].take(np.full(self.units, -1)),) * self.state_count
+            (x[0].gather(np.full(self.units, -1)),) * self.state_count
         )
         weights, on = self.exact_weights(), Integers()
         for t in self._order(len(x)):

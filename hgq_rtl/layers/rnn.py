@@ -41,10 +41,8 @@ class QSimpleRNN(QRecurrent):
 
     def step(self, x: Any, states: Step, weights: Weights, on: Any) -> Step:
         """One step."""
-        z = x @ weights.kernel
-        if weights.bias is not None:
-            z = z + weights.bias
-        z = z + weights.remember(on.quantize(self.sq, states[0])) @ weights.recurrent
+        h = weights.remember(on.quantize(self.sq, states[0]))
+        z = on.products(x, weights.kernel, h, weights.recurrent, weights.bias)
         return (on.activate(self.activation, on.quantize(self.paq, z)),)
 
     def step_ebops(self) -> Any:
@@ -204,7 +202,7 @@ class QLSTM(_Gated):
         """One step."""
         n = self.units
         h, s = on.quantize(self.sq, states[0]), on.quantize(self.cq, states[1])
-        z = x @ weights.kernel + weights.remember(h) @ weights.recurrent
+        z = on.products(x, weights.kernel, weights.remember(h), weights.recurrent)
         if weights.bias is not None:
             z = z + weights.bias
         gates = on.activate(self.recurrent_activation, on.join(z[..., : 2 * n], z[..., 3 * n :]))

@@ -142,10 +142,11 @@ class QSimpleSNN(SequenceLayer):
         arithmetic = _Spikes if isinstance(on, Floats) else _Bits
         spike = arithmetic.spike(self, u, weights["threshold"])
         if self.reset_mechanism == "subtract":
-            u = u - arithmetic.detached(self, spike) * weights["threshold"]
+            u = u - arithmetic.where(arithmetic.detached(self, spike), weights["threshold"])
         elif self.reset_mechanism == "zero":
-            u = u * (1 - arithmetic.detached(self, spike))
-        return on.quantize(self.sq, u), spike * weights["graded_spikes_factor"]
+            u = arithmetic.unless(arithmetic.detached(self, spike), u)
+        y = arithmetic.where(spike, weights["graded_spikes_factor"])
+        return on.quantize(self.sq, u), y
 
     def emitted(self, states: Step) -> Any:
         """The spikes."""
@@ -232,32 +233,39 @@ class _Spikes:
     def detached(layer: QSimpleSNN, spike: Any) -> Any:
         return ops.stop_gradient(spike) if layer.detach_reset else spike
 
+    @staticmethod
+    def where(spike: Any, value: Any) -> Any:
+        return spike * value
+
+    @staticmethod
+    def unless(spike: Any, value: Any) -> Any:
+        return value * (1 - spike)
+
 
 class _Bits:
-    """Spikes of exact potentials: sign bits of differences."""
+    """Spikes of exact potentials, as truth values."""
 
     @staticmethod
     def spike(layer: QSimpleSNN, u: FixedArray, threshold: float) -> FixedArray:
-        y = greater(u, threshold)
+        y = u > threshold
         if not layer.inhibition:
             return y
-        bits = [y[j : j + 1] for j in range(layer.units)]
+        bits = [y[j] for j in range(layer.units)]
         for first in range(layer.units):
             for j in range(first + 1, layer.units):
-                later = greater(u[j : j + 1], u[first : first + 1])
-                bits[first] = bits[first].minimum(1 - later)
-                bits[j] = bits[j].minimum(later)
-        return y.like(np.concatenate([bit.elements for bit in bits]))
+                later = u[j] > u[first]
+                bits[first] = np.logical_and(bits[first], np.logical_not(later))
+                bits[j] = np.logical_and(bits[j], later)
+        return np.stack(bits)
 
     @staticmethod
     def detached(layer: QSimpleSNN, spike: FixedArray) -> FixedArray:
         return spike
 
+    @staticmethod
+    def where(spike: FixedArray, value: float) -> FixedArray:
+        return np.where(spike, value, 0.0)
 
-def greater(a: FixedArray, b: Any) -> FixedArray:
-    """1 where a > b, else 0: the sign bit of b - a."""
-    d = b - a
-    n = max(
-        max(e.type.lo.bit_length(), e.type.hi.bit_length()) + e.type.exp for e in d.elements.flat
-    )
-    return d.quantize(1, n, -n, "TRN", "WRAP") * -(2.0**-n)
+    @staticmethod
+    def unless(spike: FixedArray, value: FixedArray) -> FixedArray:
+        return np.where(spike, 0.0, value)
