@@ -25,7 +25,7 @@ from hgq_rtl.layers.config import layer_default
 from hgq_rtl.layers.recurrent import Floats, SequenceLayer, Step
 from hgq_rtl.layers.weighted import known_size
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig
-from hgq_rtl.quantizers.gradients import carrier
+from hgq_rtl.quantizers.gradients import straight_through
 
 if TYPE_CHECKING:
     from hgq_rtl.lowering.array import FixedArray
@@ -227,7 +227,7 @@ class _Spikes:
         if layer.surrogate_disable:
             return y
         slope = (layer.spike_grad or arctangent)(ops.stop_gradient(above))
-        return y + carrier(above) * slope
+        return straight_through(y, above * slope)
 
     @staticmethod
     def detached(layer: QSimpleSNN, spike: Any) -> Any:
