@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "passes": {"ir", "timing", "cache", "fixed", "errors"},
     "timing": {"ir", "fixed", "errors"},
     "schedule": {"ir", "timing", "errors"},
-    "emit": {"ir", "fixed", "schedule", "errors"},
+    "emit": {"ir", "fixed", "schedule", "cache", "errors"},
     "project": {"emit", "cosim", "schedule", "ir", "fixed", "errors"},
     "cosim": {"ir", "fixed", "errors"},
     "report": {"schedule", "timing", "ir", "errors"},

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from hgq_rtl.emit import workers
-from hgq_rtl.emit.amaranth import MAX_BITS
+from hgq_rtl.emit import store, workers
+from hgq_rtl.emit.amaranth import MAX_BITS, layers
 from hgq_rtl.emit.backend import CoreInfo, emit
 from hgq_rtl.errors import EmitError
 from hgq_rtl.fixed import Fixed
@@ -208,12 +208,18 @@ def test_hostile_names_reach_no_token():
         assert sum(line.startswith("endmodule") for line in code) == 1
 
 
+def forget(monkeypatch):
+    """Nothing in memory, and nothing on disk."""
+    monkeypatch.setenv("HGQ_RTL_CACHE", "off")
+    store.forget()
+
+
 def test_workers_write_the_same_bytes(monkeypatch):
     plain = battery_design(seed=5, count=1, depth=40)
     serial = emit(plain.scheduled, plain.interface, plain.info).files
     monkeypatch.setattr(workers, "MIN_NODES", 0)
     monkeypatch.setattr(workers, "_cpus", lambda: 2)
-    monkeypatch.setattr("hgq_rtl.emit.amaranth.layers._known", {})
+    forget(monkeypatch)
     calls = []
     run = workers._run
     monkeypatch.setattr(workers, "_run", lambda texts: calls.append(run(texts)) or calls[-1])
@@ -227,7 +233,7 @@ def test_a_worker_that_cannot_run_is_replaced(monkeypatch):
     serial = emit(plain.scheduled, plain.interface, plain.info).files
     monkeypatch.setattr(workers, "MIN_NODES", 0)
     monkeypatch.setattr(workers, "_cpus", lambda: 2)
-    monkeypatch.setattr("hgq_rtl.emit.amaranth.layers._known", {})
+    forget(monkeypatch)
     monkeypatch.setattr(workers, "_run", lambda texts: None)
     assert emit(plain.scheduled, plain.interface, plain.info).files == serial
 
@@ -241,6 +247,55 @@ def test_a_layer_seen_before_is_not_converted_again(monkeypatch):
     )
     other = neuron()
     assert emit(other, interface_of(other), info).files == first
+
+
+def test_a_layer_seen_by_another_process_is_read_from_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("HGQ_RTL_CACHE", str(tmp_path))
+    store.forget()
+    graph = neuron()
+    info = CoreInfo("tiny", "0.1.0", "c0ffee", 2.0, 2, "unit")
+    first = emit(graph, interface_of(graph), info).files
+    entries = list(tmp_path.glob("verilog/*/*"))
+    assert len(entries) == len(first) - 2  # the tops are only wires
+    called = []
+    convert = layers.write_verilog
+    monkeypatch.setattr(layers, "write_verilog", lambda r: called.append(1) or convert(r))
+    store.forget()
+    assert emit(neuron(), interface_of(graph), info).files == first
+    assert not called
+    # An entry that was damaged is made again.
+    for entry in entries:
+        entry.write_bytes(entry.read_bytes().replace(b"wire", b"w1re"))
+    store.forget()
+    assert emit(neuron(), interface_of(graph), info).files == first
+    assert called == [1]
+
+
+def test_an_interrupted_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
+    monkeypatch.setenv("HGQ_RTL_CACHE", str(tmp_path))
+    monkeypatch.setattr(layers, "BATCH", 1)
+    store.forget()
+    plain = battery_design(seed=8, count=1, depth=20)
+    convert, left = layers.write_verilog, [2]
+
+    def interrupted(rtlil):
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return convert(rtlil)
+
+    monkeypatch.setattr(layers, "write_verilog", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        emit(plain.scheduled, plain.interface, plain.info)
+    assert len(list(tmp_path.glob("verilog/*/*"))) == 1
+    store.forget()
+    made = []
+    monkeypatch.setattr(layers, "write_verilog", lambda r: made.append(len(r)) or convert(r))
+    files = emit(plain.scheduled, plain.interface, plain.info).files
+    assert len(made) == len(files) - 2 - 1
+    monkeypatch.setenv("HGQ_RTL_CACHE", "off")
+    store.forget()
+    assert emit(plain.scheduled, plain.interface, plain.info).files == files
 
 
 def test_the_bytes_do_not_depend_on_the_process():

@@ -16,7 +16,7 @@ from amaranth.back import rtlil
 from amaranth.hdl import Cat, ClockDomain, Const, Module, Mux, Shape, Signal, Value
 
 from hgq_rtl.emit import partition as parts
-from hgq_rtl.emit import verilog_top, workers
+from hgq_rtl.emit import store, verilog_top, workers
 from hgq_rtl.emit.backend import CoreInfo, Emitted
 from hgq_rtl.emit.tidy import tidy
 from hgq_rtl.emit.yosys import write_verilog
@@ -256,25 +256,28 @@ def to_rtlil(module: parts.Module) -> str:
         return str(rtlil.convert(m, name=module.name, ports=ports, emit_src=False))
 
 
-_known: dict[str, str] = {}
-KEEP = 256
-"""Modules whose Verilog is kept in memory, so that compiling again costs little."""
+BATCH = 20_000
+"""Nodes converted between two stores: what is lost when a compilation is interrupted."""
 
 
 def convert(modules: Sequence[parts.Module]) -> list[str]:
     """Verilog of each module. Raises EmitError where one exceeds Amaranth's limits."""
     _check_widths(modules)
     texts = [workers.describe(module) for module in modules]
-    fresh = [i for i, text in enumerate(texts) if text not in _known]
-    if fresh:
-        new = [modules[i] for i in fresh]
-        found = write_verilog(workers.convert_all(new, [texts[i] for i in fresh], to_rtlil))
-        for i in fresh:
-            _known[texts[i]] = tidy(found[modules[i].name], modules[i])
-    result = [_known[text] for text in texts]
-    while len(_known) > KEEP:
-        del _known[next(iter(_known))]
-    return result
+    found = {text: verilog for text in texts if (verilog := store.lookup(text)) is not None}
+    fresh = [i for i, text in enumerate(texts) if text not in found]
+    while fresh:
+        batch, size = [], 0
+        while fresh and size < BATCH:
+            batch.append(fresh.pop(0))
+            size += len(modules[batch[-1]].graph.nodes)
+        rtlil = workers.convert_all(
+            [modules[i] for i in batch], [texts[i] for i in batch], to_rtlil
+        )
+        bodies = write_verilog(rtlil)
+        for i in batch:
+            found[texts[i]] = store.keep(texts[i], tidy(bodies[modules[i].name], modules[i]))
+    return [found[text] for text in texts]
 
 
 def _check_widths(modules: Sequence[parts.Module]) -> None:
