@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,38 +75,50 @@ def compile_command(
             help="Region of a layer: LAYER=SLR1 or LAYER=CLOCKREGION_X0Y0:CLOCKREGION_X3Y1."
         ),
     ] = None,
-    force: Annotated[bool, typer.Option(help="Replace a project written before.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace a project that somebody changed.")] = False,
 ) -> None:
     """Compile a trained model and write its project folder."""
-    from hgq_rtl.flow import compile
     from hgq_rtl.project.delivery import Delivery
+    from hgq_rtl.project.project import check_replaceable, current_project
 
     delivery = Delivery(in_beat, out_beat, global_retiming, dict(map(_placed, place or [])))
-    if folder.exists() and not force:
-        # Known before the work, so said before the work.
-        from hgq_rtl.errors import ProjectError
+    options: dict[str, Any] = {
+        "clock_ns": clock_ns,
+        "inputs": dict(map(_declared, input or [])),
+        "name": name,
+        "skip": skip or [],
+        "register_inputs": register_inputs,
+        "register_outputs": register_outputs,
+    }
+    # Known before the work, so said before the work.
+    check_replaceable(folder, force)
+    inputs = _inputs(model, {**options, "device": device, "delivery": asdict(delivery)})
+    if dump is None and (current := current_project(folder, inputs)) is not None:
+        from hgq_rtl.report.table import Report
 
-        raise ProjectError(
-            f"'{folder.absolute()}' exists already",
-            hint="Choose another folder, or write with --force",
-        )
+        out.print(Report(current.report))
+        out.print(f"up to date: {current.path}", highlight=False)
+        return
+    from hgq_rtl.flow import compile
+
     with err.status("starting") as status:
         design = compile(
-            model,
-            clock_ns=clock_ns,
-            device=_device(device),
-            inputs=dict(map(_declared, input or [])),
-            name=name,
-            skip=skip or [],
-            dump=dump,
-            register_inputs=register_inputs,
-            register_outputs=register_outputs,
-            progress=status.update,
+            model, device=_device(device), dump=dump, progress=status.update, **options
         )
         status.update("writing Verilog")
-        project = design.write(folder, force=force, delivery=delivery)
+        project = design.write(folder, force=force, delivery=delivery, inputs=inputs)
     out.print(design.report())
     out.print(f"written to {project.path}", highlight=False)
+
+
+def _inputs(model: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """The file that is compiled, and a hash of all that its folder depends on."""
+    from hgq_rtl.project.manifest import request_hash, sha256
+
+    files = [model, Path(options["device"])]
+    data = [path.read_bytes() if path.is_file() else b"" for path in files]
+    request = request_hash(data[0], {**options, "device file": sha256(data[1])})
+    return {"model": model.name, "sha256": sha256(data[0]), "request": request}
 
 
 @app.command()

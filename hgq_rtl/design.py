@@ -116,13 +116,19 @@ class Design:
         return emit(self.scheduled, self.interface, info)
 
     def write(
-        self, out: str | PathLike[str], *, force: bool = False, delivery: Delivery | None = None
+        self,
+        out: str | PathLike[str],
+        *,
+        force: bool = False,
+        delivery: Delivery | None = None,
+        inputs: Mapping[str, Any] | None = None,
     ) -> Project:
         """Write the project folder ``out``, whole or not at all.
 
-        ``delivery``: the beats of the AXI4-Stream shell, where layers are placed, and other
-        choices about the folder. Raises ProjectError if ``out`` exists; ``force`` replaces a
-        project written before.
+        A project written before is replaced, or left alone if it is the same. ``delivery``: the
+        beats of the AXI4-Stream shell, where layers are placed, and other choices about the
+        folder. ``inputs``: where the design came from, for the manifest. Raises ProjectError if
+        ``out`` is no project, or, without ``force``, if somebody changed it.
         """
         core = Core(
             name=self.name,
@@ -143,6 +149,7 @@ class Design:
             target=self.device.target,
             model_hash=self.model_hash,
             delivery=delivery or Delivery(),
+            inputs=dict(inputs or {}),
         )
         return replace(write_project(core, out, force=force), reference=self.reference)
 

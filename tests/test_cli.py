@@ -1,5 +1,7 @@
 """The command line: the same functions, readable output, exit codes."""
 
+import json
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -65,7 +67,19 @@ def test_verify_with_data_and_keras(folder):
         (["compile", "{}/none.keras", "{}/new", "--clock-ns", "2"],
          "LoweringError: there is no such model file. Received: {}/none.keras."),
         (["compile", "{}/tiny.keras", "{}/out", "--clock-ns", "2"],
-         "ProjectError: '{}/out' exists already. Choose another folder, or write with --force."),
+         "ProjectError: '{}/out' holds changes that would be lost. Received: notes.txt (added). "
+         "Choose another folder, or replace it all the same with force=True (--force)."),
+        (["compile", "{}/tiny.keras", "{}", "--clock-ns", "2"],
+         "ProjectError: '{}' exists and is not a project folder, so it is not replaced. "
+         "Only a folder with our manifest.json is; choose another one."),
+        (["compile", "{}/tiny.keras", "{}/new", "--clock-ns", "0"],
+         "ScheduleError: the clock period must be a positive number of ns. Received: 0.0."),
+        (["compile", "{}/tiny.keras", "{}/new", "--clock-ns", "2", "--in-beat", "9"],
+         "EmitError: the input beats of AXI4-Stream cannot have 9 bits. "
+         "Whole bytes, up to 4096 bits; a power of two suits a DMA engine."),
+        (["compile", "{}/tiny.keras", "{}/new", "--clock-ns", "2", "--place", "dense"],
+         "ConfigError: --place is written LAYER=REGION. Received: 'dense'. "
+         "Example: dense_1=SLR1."),
         (["compile", "{}/tiny.keras", "{}/new", "--clock-ns", "2", "--input", "x=1"],
          "ConfigError: --input is written NAME=k,i,f. Received: 'x=1'. Example: --input x=1,3,8."),
         (["verify", "{}/out", "--model", "{}/tiny.keras"],
@@ -73,7 +87,29 @@ def test_verify_with_data_and_keras(folder):
     ],
 )  # fmt: skip
 def test_errors_are_text_and_exit_with_1(folder, arguments, message):
+    (folder / "out/notes.txt").write_text("mine")
     result = RUN.invoke(app, [a.format(folder) for a in arguments])
     assert result.exit_code == 1
     assert "".join(result.stderr.split()) == "".join(message.format(folder).split())
     assert not (folder / "new").exists()
+    (folder / "out/notes.txt").unlink()
+
+
+def test_compiling_again_does_only_what_is_new(folder, monkeypatch):
+    def compile(*more):
+        command = ["compile", str(folder / "tiny.keras"), str(folder / "out"), *more]
+        result = RUN.invoke(app, command)
+        assert result.exit_code == 0, result.output
+        return result.output.splitlines()[-1].split(":")[0]
+
+    manifest = folder / "out/manifest.json"
+    before = manifest.stat().st_mtime_ns
+    with monkeypatch.context() as patch:
+        patch.setattr("hgq_rtl.flow.compile", None)
+        assert compile("--clock-ns", "2") == "up to date"
+    assert manifest.stat().st_mtime_ns == before
+    assert compile("--clock-ns", "4").startswith("written to")
+    assert json.loads(manifest.read_text())["clock_ns"] == 4.0
+    (folder / "out/rtl/tiny.v").write_text("// mine")
+    assert compile("--clock-ns", "4", "--force").startswith("written to")
+    assert compile("--clock-ns", "4") == "up to date"

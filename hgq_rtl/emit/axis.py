@@ -59,6 +59,15 @@ def default_beat(bits: int) -> int:
     return min(max(8, 1 << max(bits - 1, 0).bit_length()), WIDEST_DEFAULT)
 
 
+def check_beat(way: str, beat: int | None) -> None:
+    """Raise EmitError for a width that TDATA cannot have. ``way``: input or output."""
+    if beat is not None and (beat % 8 or not 8 <= beat <= WIDEST_BEAT):
+        raise EmitError(
+            f"the {way} beats of AXI4-Stream cannot have {beat} bits",
+            hint=f"Whole bytes, up to {WIDEST_BEAT} bits; a power of two suits a DMA engine",
+        )
+
+
 def plan_axis(
     top: str, interface: Interface, in_beat: int | None = None, out_beat: int | None = None
 ) -> Axis:
@@ -76,12 +85,7 @@ def plan_axis(
                 where=f"design '{top}'",
                 hint="Process the tensor in parts, one after the other (a streamed design)",
             )
-        if beat is not None and (beat % 8 or not 8 <= beat <= WIDEST_BEAT):
-            raise EmitError(
-                f"the {way} beats of AXI4-Stream cannot have {beat} bits",
-                where=f"design '{top}'",
-                hint=f"Whole bytes, up to {WIDEST_BEAT} bits; a power of two suits a DMA engine",
-            )
+        check_beat(way, beat)
         widths.append((bits, default_beat(bits) if beat is None else beat))
     (in_bits, in_width), (out_bits, out_width) = widths
     return Axis(f"{top}{SUFFIX}", in_bits, out_bits, in_width, out_width)

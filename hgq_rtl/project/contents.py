@@ -58,6 +58,7 @@ def _facts(core: Core) -> dict[str, Any]:
         "part": core.part,
         "target": core.target,
         "model_hash": core.model_hash,
+        "inputs": dict(core.inputs),
         "options": {
             **core.options,
             "in_beat": core.axis.in_beat,

@@ -45,6 +45,8 @@ class Core:
     target: str = "generic"
     model_hash: str = ""
     """Content hash of the model, for the headers."""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """Where the design came from, for the manifest."""
     delivery: Delivery = field(default_factory=Delivery)
 
     @property

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hgq_rtl.emit.axis import check_beat
 from hgq_rtl.errors import ProjectError
 
 _PLACE = re.compile(
@@ -29,6 +30,8 @@ class Delivery:
     place: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_beat("input", self.in_beat)
+        check_beat("output", self.out_beat)
         for layer, region in self.place.items():
             if not _PLACE.fullmatch(region):
                 raise ProjectError(

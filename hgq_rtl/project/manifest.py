@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hgq_rtl.errors import ProjectError
+from hgq_rtl.project.assets import asset_folder
 
 FILE = "manifest.json"
 FORMAT = "hgq_rtl project 1"
@@ -42,6 +44,24 @@ def build_manifest(facts: Mapping[str, Any], files: Mapping[str, str]) -> dict[s
         },
         "files": {name: sha256(text.encode()) for name, text in sorted(files.items())},
     }
+
+
+def request_hash(model: bytes, options: Mapping[str, Any]) -> str:
+    """Of everything that a folder depends on: equal hashes, equal folders.
+
+    ``model``: the model file. ``options``: what it is compiled with, as JSON can hold it. The code
+    of this package and the versions of what it calls count as well.
+    """
+    package = Path(__file__).resolve().parent.parent
+    sha = hashlib.sha256(model)
+    sha.update(json.dumps([options, platform.python_version()], sort_keys=True).encode())
+    for name in _TOOLS:
+        sha.update(f"{name} {_version(name)}\n".encode())
+    for folder in (package, asset_folder("rtl_templates"), asset_folder("sim")):
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            if "__pycache__" not in file.parts:
+                sha.update(f"{file.relative_to(folder)}\n".encode() + file.read_bytes())
+    return sha.hexdigest()
 
 
 def sha256(data: bytes) -> str:
@@ -84,6 +104,34 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Raise ProjectError unless every file is there with the bytes that were written."""
+    for name, change in _differences(folder, manifest):
+        if change == "missing":
+            raise ProjectError(
+                f"the file '{name}' of '{folder}' is missing", hint="Write the project again"
+            )
+        raise ProjectError(
+            f"the file '{name}' of '{folder}' has changed since it was written",
+            hint="Write the project again, or open it with check=False",
+        )
+
+
+def changes(folder: Path, manifest: Mapping[str, Any], outputs: Iterable[str]) -> list[str]:
+    """What somebody did to a folder since it was written: edited, missing and added files.
+
+    ``outputs``: patterns of the files that the tools themselves leave there.
+    """
+    found = [f"{name} ({change})" for name, change in _differences(folder, manifest)]
+    ours, patterns = {*manifest["files"], FILE}, list(outputs)
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        expected = name in ours or any(fnmatch.fnmatchcase(name, p) for p in patterns)
+        if not expected and not (path.is_dir() and not path.is_symlink()):
+            found.append(f"{name} (added)")
+    return found
+
+
+def _differences(folder: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each file that is "missing" or "edited". Raises ProjectError for a broken manifest."""
     files = manifest.get("files")
     if not isinstance(files, dict) or not files:
         raise ProjectError(f"the {FILE} of '{folder}' lists no files")
@@ -96,11 +144,7 @@ def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
         try:
             found = sha256((folder / path).read_bytes())
         except OSError:
-            raise ProjectError(
-                f"the file '{name}' of '{folder}' is missing", hint="Write the project again"
-            ) from None
+            yield name, "missing"
+            continue
         if found != digest:
-            raise ProjectError(
-                f"the file '{name}' of '{folder}' has changed since it was written",
-                hint="Write the project again, or open it with check=False",
-            )
+            yield name, "edited"

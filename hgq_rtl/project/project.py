@@ -25,6 +25,10 @@ from hgq_rtl.project import manifest
 from hgq_rtl.project.contents import contents
 from hgq_rtl.project.core import Core
 from hgq_rtl.project.ports import from_json
+from hgq_rtl.project.tools import TOOLS
+
+SHOWN = 5
+"""Changed files that an error names."""
 
 
 @dataclass(frozen=True)
@@ -80,29 +84,66 @@ class Project:
 
 
 def write_project(core: Core, out: str | os.PathLike[str], force: bool = False) -> Project:
-    """Write the folder ``out``, whole or not at all.
+    """Write the folder ``out``, whole or not at all; one that is the same already is left alone.
 
-    Raises ProjectError if ``out`` exists; with ``force`` it is replaced if it is a project that
-    was written before.
+    A project that was written before is replaced, with what tools left in it. Raises ProjectError
+    if ``out`` is anything else, or, without ``force``, if somebody changed or added files in it.
     """
     path = Path(out).absolute()
-    existed = os.path.lexists(path)
-    if existed and not force:
-        raise ProjectError(
-            f"'{path}' exists already", hint="Choose another folder, or write with force=True"
-        )
-    if existed and (path.is_symlink() or not manifest.is_project(path)):
-        raise ProjectError(
-            f"'{path}' is not a project folder, so it is not replaced",
-            hint=f"Only a folder with our {manifest.FILE} is; choose another one",
-        )
+    check_replaceable(path, force)
     files = contents(core)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(files, path, existed)
+        if force or not _is_current(path, files):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_whole(files, path, os.path.lexists(path))
     except OSError as error:
         raise ProjectError(f"'{path}' cannot be written", received=str(error)) from error
     return _project(path, json.loads(files[manifest.FILE]), core.graph, files)
+
+
+def check_replaceable(out: str | os.PathLike[str], force: bool = False) -> None:
+    """Raise ProjectError unless ``write_project`` may write the folder ``out``."""
+    path = Path(out).absolute()
+    if not os.path.lexists(path):
+        return
+    if path.is_symlink() or not manifest.is_project(path):
+        raise ProjectError(
+            f"'{path}' exists and is not a project folder, so it is not replaced",
+            hint=f"Only a folder with our {manifest.FILE} is; choose another one",
+        )
+    if force:
+        return
+    facts = manifest.read_manifest(path)
+    outputs = [pattern for tool in TOOLS for pattern in tool.outputs]
+    edits = manifest.changes(path, facts, outputs)
+    if edits:
+        more = f" and {len(edits) - SHOWN} more" if len(edits) > SHOWN else ""
+        raise ProjectError(
+            f"'{path}' holds changes that would be lost",
+            received=", ".join(edits[:SHOWN]) + more,
+            hint="Choose another folder, or replace it all the same with force=True (--force)",
+        )
+
+
+def current_project(out: str | os.PathLike[str], inputs: Mapping[str, Any]) -> Project | None:
+    """The project in ``out`` if it was written from these inputs and is as it was written."""
+    path = Path(out).absolute()
+    if not manifest.is_project(path) or path.is_symlink():
+        return None
+    try:
+        facts = manifest.read_manifest(path)
+        return open_project(path) if facts.get("inputs") == dict(inputs) else None
+    except ProjectError:
+        return None
+
+
+def _is_current(path: Path, files: Mapping[str, str]) -> bool:
+    """Whether the folder holds exactly these files, as they were written."""
+    try:
+        same = (path / manifest.FILE).read_bytes() == files[manifest.FILE].encode()
+        return same and not manifest.changes(path, json.loads(files[manifest.FILE]), ["*"])
+    except OSError:
+        return False
 
 
 def _write_whole(files: Mapping[str, str], path: Path, replace: bool) -> None:

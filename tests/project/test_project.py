@@ -103,13 +103,11 @@ def test_readme_lists_the_buses(written):
 def test_existing_folder_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("years of work")
-    assert failure(lambda: write_project(tiny(), tmp_path / "mine"), tmp_path) == (
-        "'PATH/mine' exists already.\n  Choose another folder, or write with force=True."
-    )
-    assert failure(lambda: write_project(tiny(), tmp_path / "mine", force=True), tmp_path) == (
-        "'PATH/mine' is not a project folder, so it is not replaced.\n"
-        "  Only a folder with our manifest.json is; choose another one."
-    )
+    for force in (False, True):
+        assert failure(lambda f=force: write_project(tiny(), tmp_path / "mine", f), tmp_path) == (
+            "'PATH/mine' exists and is not a project folder, so it is not replaced.\n"
+            "  Only a folder with our manifest.json is; choose another one."
+        )
     (tmp_path / "link").symlink_to(tmp_path / "mine")
     assert "is not a project folder" in failure(
         lambda: write_project(tiny(), tmp_path / "link", force=True), tmp_path
@@ -121,7 +119,7 @@ def test_foreign_manifest_does_not_make_a_folder_ours(tmp_path):
     (tmp_path / "app").mkdir()
     (tmp_path / "app/manifest.json").write_text('{"name": "a web page"}')
     message = failure(lambda: write_project(tiny(), tmp_path / "app", force=True), tmp_path)
-    assert message.startswith("'PATH/app' is not a project folder, so it is not replaced.")
+    assert message.startswith("'PATH/app' exists and is not a project folder")
     assert files(tmp_path / "app") == ["manifest.json"]
 
 
@@ -130,6 +128,51 @@ def test_force_replaces_a_project_whole(tmp_path, written):
     assert write_project(tiny(), written.path, force=True).path == written.path
     assert files(tmp_path / "out") == FILES
     assert files(tmp_path) == [f"out/{name}" for name in FILES]
+
+
+def test_changes_are_never_lost_without_force(tmp_path, written):
+    path = written.path
+    (path / "rtl/layer.v").write_text("// mine now")
+    (path / "sim/run.py").unlink()
+    (path / "notes").mkdir()
+    for index in range(5):
+        (path / f"notes/{index}.txt").write_text("mine")
+    before = files(path)
+    other = tiny(clock_ns=3.0)
+    assert failure(lambda: write_project(other, path), tmp_path) == (
+        "'PATH/out' holds changes that would be lost.\n"
+        "  Received: rtl/layer.v (edited), sim/run.py (missing), notes/0.txt (added), "
+        "notes/1.txt (added), notes/2.txt (added) and 2 more.\n"
+        "  Choose another folder, or replace it all the same with force=True (--force)."
+    )
+    assert files(path) == before
+    assert (path / "rtl/layer.v").read_text() == "// mine now"
+    assert write_project(other, path, force=True).clock_ns == 3.0
+    assert files(path) == FILES
+
+
+def test_what_tools_leave_is_not_a_change(tmp_path, written):
+    outputs = (
+        *("sim/sim_build/build/Vtop.o", "sim/__pycache__/run.pyc", "vivado/reports/timing.txt"),
+        *("vivado/project/tiny.xpr", "vivado.jou", "zynq/tiny.bit", "zynq/exact/__pycache__/a.pyc"),
+        *("quartus/db/x", "quartus/tiny.qsf", "yosys/netlist.json", "yosys/ecp5_route.json"),
+    )
+    for name in outputs:
+        (written.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (written.path / name).write_text("output")
+    write_project(tiny(), written.path)
+    assert (written.path / "vivado/reports/timing.txt").exists()  # nothing is new: nothing is done
+    write_project(tiny(clock_ns=3.0), written.path)
+    assert files(written.path) == FILES
+
+
+def test_equal_project_is_not_touched(written):
+    def times():
+        return {name: (written.path / name).stat().st_mtime_ns for name in FILES}
+
+    before = times()
+    write_project(tiny(), written.path)
+    assert times() == before
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -144,7 +187,7 @@ def test_failed_write_leaves_what_was_there(tmp_path, monkeypatch, written, forc
         return rename(self, target)
 
     monkeypatch.setattr(type(out), "rename", broken)
-    message = failure(lambda: write_project(tiny(), out, force=force), out)
+    message = failure(lambda: write_project(tiny(clock_ns=3.0), out, force=force), out)
     assert message == "'PATH' cannot be written.\n  Received: disk full."
     assert files(tmp_path) == before
 

@@ -146,7 +146,7 @@ def test_unknown_layer_to_place():
 @pytest.mark.parametrize("bits", [0, 7, 12, 4104, -8])
 def test_impossible_beats(bits):
     with pytest.raises(EmitError) as error:
-        tiny(delivery=Delivery(in_beat=bits))
+        Delivery(in_beat=bits)
     assert f"the input beats of AXI4-Stream cannot have {bits} bits" in str(error.value)
 
 

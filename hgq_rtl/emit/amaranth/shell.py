@@ -9,6 +9,7 @@ from amaranth.back import rtlil
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, Instance, Module, Signal, Value
 from amaranth.lib import wiring
 
+from hgq_rtl.emit import store
 from hgq_rtl.emit.amaranth.stream import FixedLatency, Gather, Scatter
 from hgq_rtl.emit.axis import Axis
 from hgq_rtl.emit.yosys import write_verilog
@@ -30,6 +31,20 @@ Buses = Sequence[tuple[str, int]]
 
 def shell(axis: Axis, core: str, inputs: Buses, outputs: Buses, latency: int) -> str:
     """The module of the shell; ``core`` names the packed top inside it."""
+    key = repr(("axis", axis, core, tuple(inputs), tuple(outputs), latency))
+    known = store.lookup(key)
+    if known is not None:
+        return known
+    m, ports = _assemble(axis, core, inputs, outputs, latency)
+    text = str(rtlil.convert(m, name=axis.module, ports=ports, emit_src=False))
+    body = write_verilog([text], CLEAN)[axis.module]
+    return store.keep(key, _readable(axis.module, body, [port.name for port in ports]))
+
+
+def _assemble(
+    axis: Axis, core: str, inputs: Buses, outputs: Buses, latency: int
+) -> tuple[Module, list[Signal]]:
+    """The components around an instance of the core, and the ports in order."""
 
     def place(m: Module, sample: Value, valid: Value) -> Value:
         pins: dict[str, Value] = {"i_clk": ClockSignal(), "i_valid_in": valid}
@@ -72,9 +87,7 @@ def shell(axis: Axis, core: str, inputs: Buses, outputs: Buses, latency: int) ->
         m_axis[3].eq(scatter.o.p.last),
     ]
     ports = [aclk, aresetn, *s, *m_axis, cut_short]
-    text = str(rtlil.convert(m, name=axis.module, ports=ports, emit_src=False))
-    body = write_verilog([text], CLEAN)[axis.module]
-    return _readable(axis.module, body, [port.name for port in ports])
+    return m, ports
 
 
 def _pins(prefix: str, bits: int) -> list[Signal]:

@@ -50,4 +50,4 @@ def _guide(core: Core) -> str:
     return fill("sim/README.md", **values(core))
 
 
-TOOL = Tool("Simulate", _files, _guide)
+TOOL = Tool("Simulate", _files, _guide, ("sim/sim_build/*", "sim/__pycache__/*", "sim/results.xml"))

@@ -6,6 +6,8 @@ from hgq_rtl.project.core import Core
 from hgq_rtl.project.templates import fill
 from hgq_rtl.project.tools.tool import Tool, values
 
+OUTPUTS = ("quartus/output_files/*", "quartus/*db/*", "quartus/*.qpf", "quartus/*.qsf")
+
 
 def _files(core: Core) -> dict[str, str]:
     known = values(core)
@@ -23,4 +25,9 @@ def _guide(core: Core) -> str:
     )
 
 
-TOOL = Tool("Quartus", _files, _guide)
+TOOL = Tool(
+    "Quartus",
+    _files,
+    _guide,
+    ("quartus/output_files/*", "quartus/*db/*", "quartus/*.qpf", "quartus/*.qsf"),
+)

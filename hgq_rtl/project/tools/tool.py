@@ -12,11 +12,16 @@ from hgq_rtl.project.ports import to_json
 
 @dataclass(frozen=True)
 class Tool:
-    """``files`` gives text by path in the folder; ``guide`` is Markdown for its README."""
+    """``files`` gives text by path in the folder; ``guide`` is Markdown for its README.
+
+    ``outputs``: patterns of paths that running the files leaves in the folder. They vanish when
+    the project is written again, and do not count as a user's own files.
+    """
 
     name: str
     files: Callable[[Core], Mapping[str, str]]
     guide: Callable[[Core], str]
+    outputs: tuple[str, ...] = ()
 
 
 def values(core: Core) -> dict[str, Any]:

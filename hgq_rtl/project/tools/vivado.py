@@ -7,6 +7,10 @@ from hgq_rtl.project.templates import fill
 from hgq_rtl.project.tools.tool import Tool, values
 
 SCRIPTS = ("common.tcl", "synth.tcl", "project.tcl")
+OUTPUTS = (
+    *("vivado/reports/*", "vivado/project/*"),
+    *("*vivado*.jou", "*vivado*.log", "*.Xil/*"),
+)
 
 
 def _files(core: Core) -> dict[str, str]:
@@ -22,4 +26,9 @@ def _guide(core: Core) -> str:
     return fill("vivado/README.md", **values(core))
 
 
-TOOL = Tool("Vivado", _files, _guide)
+TOOL = Tool(
+    "Vivado",
+    _files,
+    _guide,
+    ("vivado/reports/*", "vivado/project/*", "*vivado*.jou", "*vivado*.log", "*.Xil/*"),
+)

@@ -22,6 +22,13 @@ SYNTH = {
 """The one command of each architecture. DSP blocks are left out: logic is what is counted."""
 
 
+OUTPUTS = tuple(
+    f"yosys/{start}{end}"
+    for start in ("", "ecp5_")
+    for end in ("netlist.v", "netlist.json", "stat.json", "synth.log", "route.json")
+)
+
+
 def script(
     files: Collection[str],
     top: str,
@@ -61,4 +68,4 @@ def _guide(core: Core) -> str:
     )
 
 
-TOOL = Tool("Yosys and nextpnr", _files, _guide)
+TOOL = Tool("Yosys and nextpnr", _files, _guide, OUTPUTS)

@@ -12,6 +12,10 @@ from hgq_rtl.project.templates import fill, json_text
 from hgq_rtl.project.tools.ip import description
 from hgq_rtl.project.tools.tool import Tool, values
 
+OUTPUTS = (
+    *("zynq/project/*", "zynq/*.bit", "zynq/*.hwh", "zynq/*.xsa"),
+    "zynq/*__pycache__/*",
+)
 SHARED = ("errors.py", "fixed.py", "ir/interface.py", "ir/packing.py", "project/ports.py")
 """Modules of this package that the driver carries along: one definition of every number."""
 _IMPORT = re.compile(r"^from hgq_rtl\.(?:\w+\.)*(\w+) import", re.MULTILINE)
@@ -49,4 +53,9 @@ def _guide(core: Core) -> str:
     return fill("zynq/README.md", **values(core), supported=supported(core))
 
 
-TOOL = Tool("Zynq and PYNQ", _files, _guide)
+TOOL = Tool(
+    "Zynq and PYNQ",
+    _files,
+    _guide,
+    ("zynq/project/*", "zynq/*.bit", "zynq/*.hwh", "zynq/*.xsa", "zynq/*__pycache__/*"),
+)
