@@ -81,9 +81,10 @@ if {$option(run)} {
     if {[get_property PROGRESS [get_runs impl_1]] ne "100%"} { error "implementation failed" }
     set slack [get_property STATS.WNS [get_runs impl_1]]
     if {$slack < 0} { error "timing is not met at $option(clock_mhz) MHz: slack $slack ns" }
-    set bits [glob [file join [get_property DIRECTORY [get_runs impl_1]] *.bit]]
+    set bits [glob -directory [get_property DIRECTORY [get_runs impl_1]] *.bit]
     file copy -force [lindex $bits 0] [file join $here {{ top | tcl }}.bit]
-    set handoff [glob [file join $here project ${name}_zynq.gen sources_1 bd system hw_handoff *.hwh]]
+    set generated [file join $here project ${name}_zynq.gen sources_1 bd system hw_handoff]
+    set handoff [glob -directory $generated *.hwh]
     file copy -force [lindex $handoff 0] [file join $here {{ top | tcl }}.hwh]
     write_hw_platform -fixed -include_bit -force -file [file join $here {{ top | tcl }}.xsa]
 }
