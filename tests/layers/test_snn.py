@@ -1,10 +1,15 @@
 """QSimpleSNN and QLIF: the battery, surrogate gradients, errors."""
 
+import keras
 import numpy as np
 import pytest
 
+from hgq_rtl.config import QuantizerConfig
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers import QLIF, QSimpleSNN
+from hgq_rtl.lowering.model import lower
+from hgq_rtl.lowering.reference import Reference, check_layers
+from hgq_rtl.utils import trace_minmax
 from tests.battery.layer import Case
 from tests.battery.recurrent import SequenceBattery
 
@@ -84,6 +89,17 @@ def test_surrogate_gradients():
         assert slope(u) == pytest.approx(1 / (1 + (np.pi * (u - 1)) ** 2), rel=1e-6)
     assert slope(1.3, surrogate_disable=True) == 0
     assert slope(1.3, spike_grad="relu") == pytest.approx(0.3, rel=1e-6)
+
+
+def test_at_the_threshold_it_does_not_spike():
+    """Integers meet the threshold of 1 often, in Keras and in hardware."""
+    inputs = keras.Input((2, 1))
+    whole = QuantizerConfig(f0=0, i0=2, overflow_mode="SAT")
+    layer = QSimpleSNN(1, iq_conf=whole, sq_conf=whole, return_sequences=True)
+    model = keras.Model(inputs, layer(inputs))
+    x = np.array([[[1.0], [0.0]], [[2.0], [1.0]]])
+    assert np.array_equal(trace_minmax(model, x, return_results=True)[..., 0], [[0, 0], [1, 1]])
+    assert check_layers(Reference(model), lower(model), 100) > 0
 
 
 def message(call):
