@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	done || true)
 JOBS ?= 2
 
-.PHONY: help venv demo test test-slow test-models lint types bench bench-training doctor clean
+.PHONY: help venv demo test test-slow test-models lint types bench bench-training bench-resources doctor clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ bench: venv ## measure and rewrite the tables of docs/benchmarks.md
 
 bench-training: venv $(PEERS)/.ready ## training steps and calibration beside HGQ2
 	$(BIN)/python -m benchmarks.training --peer $(PEERS)/bin/python
+
+bench-resources: venv ## predicted against compiled LUTs of small networks
+	$(BIN)/python -m benchmarks.resources
 
 $(PEERS)/.ready: benchmarks/peers.txt
 	$(PYTHON) -m venv $(PEERS)

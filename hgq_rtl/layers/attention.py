@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -309,6 +309,13 @@ class QMultiHeadAttention(QLayer):
 
     def compute_ebops(self) -> Any:
         """Both products of variables, the projections and the softmax."""
+        return self._cost(lambda part: part.compute_ebops())
+
+    def compute_luts(self) -> Any:
+        """The same, with the LUTs of the parts."""
+        return self._cost(lambda part: part.compute_luts())
+
+    def _cost(self, of: Callable[[QLayer], Any]) -> Any:
         q, k, v = (
             self._bits(getattr(self, f"{name}_dense"), self.head_shapes[name])
             for name in ("query", "key", "value")
@@ -316,7 +323,7 @@ class QMultiHeadAttention(QLayer):
         p = self._bits(self.softmax, self.score_shape)
         ebops = ops.einsum(self.axes.dot.total, k, q) + ops.einsum(self.axes.context.total, p, v)
         for part in self.parts():
-            ebops = ebops + part.compute_ebops()
+            ebops = ebops + of(part)
         parallel = self.parallelization_factor
         positions = self.axes.positions(self.head_shapes["query"])
         return ebops * (1.0 if parallel < 0 else parallel / positions)

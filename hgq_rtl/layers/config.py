@@ -14,7 +14,15 @@ _FACTORY: dict[str, Any] = {
     "enable_iq": True,
     "enable_oq": False,
     "enable_sq": True,
+    "resource": "ebops",
 }
+
+
+def checked_resource(value: str) -> str:
+    """``value`` if layers know this cost; else ConfigError."""
+    if value not in ("ebops", "luts"):
+        raise ConfigError("unknown resource", received=repr(value), hint="Known: ebops, luts")
+    return value
 
 
 def layer_default(key: str, given: Any = None) -> Any:
@@ -30,10 +38,11 @@ def layer_default(key: str, given: Any = None) -> Any:
 class LayerConfigScope(Scope):
     """Set defaults of layer arguments for layers made inside a ``with`` block.
 
-    ``beta0``: initial weight of EBOPs in the loss; ``enable_ebops``: whether layers count them;
-    ``enable_iq, enable_oq, enable_sq``: whether layers quantize inputs, outputs, states.
+    ``beta0``: initial weight of the cost in the loss; ``enable_ebops``: whether layers count them;
+    ``enable_iq, enable_oq, enable_sq``: whether layers quantize inputs, outputs, states;
+    ``resource``: the cost in the loss, "ebops", or "luts" for an estimate of LUT6s.
     The innermost scope wins, key by key. Raises ConfigError for an unknown key and for a value
-    that is no number (beta0) or no bool (the others).
+    that is no number (beta0), no known resource or no bool (the others).
     """
 
     def __init__(self, **params: Any) -> None:
@@ -41,7 +50,9 @@ class LayerConfigScope(Scope):
             if key not in _FACTORY:
                 raise ConfigError(f"layers have no default {key!r}",
                                   hint=f"Known: {', '.join(_FACTORY)}")  # fmt: skip
-            if not (is_number(value) if key == "beta0" else isinstance(value, bool)):
+            if key == "resource":
+                checked_resource(value)
+            elif not (is_number(value) if key == "beta0" else isinstance(value, bool)):
                 kind = "a finite number" if key == "beta0" else "True or False"
                 raise ConfigError(f"{key} must be {kind}", received=repr(value))
         super().__init__(dict(params))

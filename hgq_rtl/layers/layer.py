@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
 import numpy as np
@@ -30,7 +30,8 @@ from keras import ops
 
 from hgq_rtl.errors import LoweringError
 from hgq_rtl.layers.compiled import compiled
-from hgq_rtl.layers.config import layer_default
+from hgq_rtl.layers.config import checked_resource, layer_default
+from hgq_rtl.layers.luts import SATURATION
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig, as_config
 from hgq_rtl.quantizers.exact import to_numpy
 
@@ -54,11 +55,15 @@ class QLayer(keras.layers.Layer):
 
     ``iq_conf, oq_conf``: configs of the input and output quantizer (default: place datalane).
     ``enable_iq, enable_oq, enable_ebops, beta0``: None takes the value of LayerConfigScope.
-    ``ebops_factor``: multiplies this layer's EBOPs.
+    ``resource``: "ebops", or "luts", an estimate of LUT6s: the cost that training lowers; None
+    takes the value of LayerConfigScope. ``ebops_factor``: multiplies both costs of this layer.
 
     A disabled quantizer is a dummy one, so ``iq`` and ``oq`` always exist. In training, each call
-    adds ``beta``·EBOPs to the loss. EBOPs need an input quantizer.
+    adds ``beta`` times the cost to the loss. Both costs need an input quantizer.
     """
+
+    luts_per_ebop: ClassVar[float] = 1.0
+    """LUTs per EBOP, for layers without an estimate of their own."""
 
     def __init__(
         self,
@@ -69,6 +74,7 @@ class QLayer(keras.layers.Layer):
         enable_oq: bool | None = None,
         enable_ebops: bool | None = None,
         beta0: float | None = None,
+        resource: str | None = None,
         ebops_factor: float = 1.0,
         **kwargs: Any,
     ) -> None:
@@ -77,6 +83,7 @@ class QLayer(keras.layers.Layer):
         self.enable_oq = bool(layer_default("enable_oq", enable_oq))
         self.enable_ebops = bool(layer_default("enable_ebops", enable_ebops)) and self.enable_iq
         self.beta0 = float(layer_default("beta0", beta0))
+        self.resource = checked_resource(layer_default("resource", resource))
         self.ebops_factor = float(ebops_factor)
         self.make_input_quantizers(iq_conf)
         self.oq = self.quantizer("oq", oq_conf, "datalane", self.enable_oq)
@@ -138,12 +145,25 @@ class QLayer(keras.layers.Layer):
         """EBOPs of one inference from the present widths, as a scalar with gradients."""
         raise NotImplementedError
 
+    def compute_luts(self) -> Any:
+        """An estimate of the LUT6s of one copy of the layer, as a scalar with gradients."""
+        return self.luts_per_ebop * self.compute_ebops()
+
+    def saturation_luts(self) -> Any:
+        """LUTs of a saturating input quantizer."""
+        if self.iq.is_dummy or not self.iq.config.get("overflow_mode", "").startswith("SAT"):
+            return 0.0
+        shape = (1, *(n or 1 for n in self.input_shape_built[1:]))
+        return SATURATION * ops.sum(ops.broadcast_to(self.iq.true_bits(shape), shape))
+
     def finish(self, y: Any, training: bool) -> Any:
-        """Quantize the output ``y``; in training also count EBOPs and add them to the loss."""
+        """Quantize the output ``y``; in training also add the cost of the layer to the loss."""
         y = self.oq(y, training=training)
         if training and self.enable_ebops:
-            ebops = self.update_ebops()
-            self.add_loss(ops.cast(self._beta, ebops.dtype) * ebops)
+            cost = self.update_ebops()
+            if self.resource == "luts":
+                cost = self.ebops_factor * self.compute_luts()
+            self.add_loss(ops.cast(self._beta, cost.dtype) * cost)
         return y
 
     def update_ebops(self) -> Any:
@@ -158,6 +178,13 @@ class QLayer(keras.layers.Layer):
         if not (self.built and self.enable_ebops):
             return 0.0
         return float(to_numpy(self._ebops))
+
+    @property
+    def luts(self) -> float:
+        """Estimated LUTs at the present widths and weights; 0 where no cost is counted."""
+        if not (self.built and self.enable_ebops):
+            return 0.0
+        return self.ebops_factor * float(to_numpy(self.evaluated(self.compute_luts)))
 
     @property
     def beta(self) -> float:
@@ -225,6 +252,7 @@ class QLayer(keras.layers.Layer):
             "enable_oq": self.enable_oq,
             "enable_ebops": self.enable_ebops,
             "beta0": self.beta0,
+            "resource": self.resource,
             "ebops_factor": self.ebops_factor,
         }
 

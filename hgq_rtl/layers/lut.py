@@ -22,6 +22,7 @@ from keras import ops
 
 from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.layers.layer import QLayer
+from hgq_rtl.layers.luts import table_luts
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig, as_config
 
 if TYPE_CHECKING:
@@ -115,17 +116,6 @@ def shared(conf: QuantizerConfig | None, place: str, allow: bool) -> QuantizerCo
     )  # fmt: skip
 
 
-def true_bits(q: Quantizer, shape: tuple[int, ...]) -> Any:
-    """Bits with sign: the width of an address. ``Quantizer.bits`` counts signs for SAT only."""
-    bits = q.bits(shape)
-    if q.is_dummy or "k0" not in q.config or q.overflow_mode == "SAT":
-        return bits
-    sign = q.format._sign()
-    if sign.shape:
-        sign = q.format.mapper.to_tensor(sign, shape)
-    return bits + ops.where(bits > 0, sign, 0.0)
-
-
 @keras.saving.register_keras_serializable(package="hgq_rtl")
 class QUnaryFunctionLUT(QLayer):
     """Q(activation(Q(x))), elementwise: one table per element. Output of the input's shape.
@@ -195,6 +185,12 @@ class QUnaryFunctionLUT(QLayer):
         bits = self.quantized_input_bits()
         out = ops.broadcast_to(self.oq.bits(bits.shape), bits.shape)
         return COST * ops.sum(ops.power(2.0, bits) * out)
+
+    def compute_luts(self) -> Any:
+        """One table per element."""
+        shape = (1, *(n or 1 for n in self.input_shape_built[1:]))
+        address, out = (ops.broadcast_to(q.true_bits(shape), shape) for q in (self.iq, self.oq))
+        return table_luts(address, out)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the input shape."""

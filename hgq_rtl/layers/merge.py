@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from hgq_rtl.errors import ConfigError
+from hgq_rtl.layers import luts
 from hgq_rtl.layers.layer import QLayer
 from hgq_rtl.layers.pooling import RECIPROCAL_BITS, nearest_power, reciprocal
 from hgq_rtl.layers.weighted import positive
@@ -162,6 +163,8 @@ def _all_but_least(bits: list[Any]) -> Any:
 class QAdd(_QMerge):
     """The sum of Q(x) over all inputs."""
 
+    luts_per_ebop = luts.ADDER / ADDER
+
     def merge(self, x: list[Any]) -> Any:
         """Add up."""
         return _balanced(lambda a, b: a + b, x)
@@ -203,6 +206,8 @@ class QMultiply(_QMerge):
 class QMaximum(_QMerge):
     """The elementwise largest Q(x)."""
 
+    luts_per_ebop = luts.EXTREMUM
+
     def merge(self, x: list[Any]) -> Any:
         """Take the largest."""
         return _balanced(ops.maximum, x)
@@ -219,6 +224,8 @@ class QMaximum(_QMerge):
 @keras.saving.register_keras_serializable(package="hgq_rtl")
 class QMinimum(_QMerge):
     """The elementwise smallest Q(x)."""
+
+    luts_per_ebop = luts.EXTREMUM
 
     def merge(self, x: list[Any]) -> Any:
         """Take the smallest."""

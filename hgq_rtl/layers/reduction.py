@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from hgq_rtl.errors import ConfigError
+from hgq_rtl.layers import luts
 from hgq_rtl.layers.layer import QLayer
 from hgq_rtl.layers.merge import ADDER
 from hgq_rtl.layers.pooling import nearest_power
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 class _QReduction(QLayer):
     """A scaled sum of Q(x) over ``axes`` (an axis or several, the batch axis counted)."""
+
+    luts_per_ebop = luts.ADDER / ADDER
 
     def __init__(
         self, axes: int | Sequence[int] = -1, *, keepdims: bool = False, **kwargs: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -191,12 +191,19 @@ class QSoftmax(QLayer):
 
     def compute_ebops(self) -> Any:
         """Subtraction, sums, products and tables, times the parallel share."""
+        return self._cost(lambda table: table.compute_ebops())
+
+    def compute_luts(self) -> Any:
+        """The same, with the LUTs of the tables."""
+        return self._cost(lambda table: table.compute_luts())
+
+    def _cost(self, of: Callable[[QLayer], Any]) -> Any:
         shape = (1, *(n or 1 for n in self.input_shape_built[1:]))
         axes = self.positive_axes(len(shape))
         e = ops.broadcast_to(self.exp_table.oq.bits(shape), shape)
         r = self.inv_table.oq.bits(self._reduced(shape))
         ebops = ops.sum(e) - ops.sum(ops.min(e, axis=axes)) + ops.sum(e * r)
-        ebops = ebops + self.exp_table.compute_ebops() + self.inv_table.compute_ebops()
+        ebops = ebops + of(self.exp_table) + of(self.inv_table)
         if self.stable:
             bits = self.iq if self.enable_iq else self.exp_table.iq
             ebops = ebops + ops.sum(ops.broadcast_to(bits.bits(shape), shape))

@@ -22,7 +22,7 @@ from keras import ops
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers.equation import Equation
 from hgq_rtl.layers.layer import QLayer, exact_products
-from hgq_rtl.layers.lut import check_output, elementwise, reproducible, tabulated, true_bits
+from hgq_rtl.layers.lut import check_output, elementwise, reproducible, tabulated
 from hgq_rtl.layers.weighted import check_activation, positive
 from hgq_rtl.quantizers import QuantizerConfig
 
@@ -250,7 +250,7 @@ class TableLayer(QLayer):
     def compute_ebops(self) -> Any:
         """Look-up elements of all tables and bits of all sums, times the parallel share."""
         shape = (1, *(self.sizes[c] or 1 for c in self.connections[1:]))
-        w, out = (ops.broadcast_to(true_bits(q, shape), shape) for q in (self.iq, self.toq))
+        w, out = (ops.broadcast_to(q.true_bits(shape), shape) for q in (self.iq, self.toq))
         size, low = self.table_idxs
         entries = ops.where(w >= low, ops.power(2.0, ops.maximum(w, low) - low), w / low)
         ebops = 2.0 ** (low - size) * ops.sum(entries * out) + ops.sum(out)

@@ -25,6 +25,7 @@ from keras import ops
 
 from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.layers.layer import QLayer, exact_products
+from hgq_rtl.layers.luts import constant_product_luts
 from hgq_rtl.quantizers import QuantizerConfig
 
 if TYPE_CHECKING:
@@ -189,6 +190,22 @@ class QWeighted(QLayer):
             ebops = ebops + times * ops.sum(ops.broadcast_to(self.bq.bits(bias), bias))
         parallel = self.parallelization_factor
         return ebops * (1.0 if parallel < 0 else parallel / self.positions)
+
+    def compute_luts(self) -> Any:
+        """Adders for every nonzero digit of the kernel, fewer by what they share; saturation."""
+        kernel = self.qkernel
+        digits = self.kq.digits(ops.convert_to_tensor(kernel))
+        shape = (1, *(n or 1 for n in self.input_shape_built[1:]))
+        bits = ops.broadcast_to(self.iq.true_bits(shape), shape)
+        live = ops.cast(ops.stop_gradient(bits) > 0, bits.dtype)
+        outputs = math.prod(self.bias_shape) * self.positions
+        rows = math.prod(self.kernel_shape) / self.kernel_shape[-1] * self.positions
+        luts = constant_product_luts(
+            self.product_bits(bits, digits), self.product_bits(live, digits), rows, outputs
+        )
+        parallel = self.parallelization_factor
+        luts = luts * (1.0 if parallel < 0 else parallel / self.positions)
+        return luts + self.saturation_luts()
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""

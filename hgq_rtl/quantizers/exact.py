@@ -131,6 +131,21 @@ def bounds(k: Any, i: Any, f: Any, overflow: str, dtype: str) -> tuple[Any, Any]
     return -k * (hi if overflow == "SAT_SYM" else top), hi
 
 
+def signed_digits(v: Any) -> Any:
+    """How many nonzero digits the canonical signed-digit form of each ``v`` has; a float tensor.
+
+    Exact for values of up to 24 significant bits, whatever their exponent. With m the significand
+    as an integer, the digits are the bits that differ between m and 3m (Reitwiesner 1960).
+    """
+    v = ops.cast(v, "float32")
+    m = ops.bitwise_or(ops.bitwise_and(ops.view(v, "int32"), (1 << 23) - 1), 1 << 23)
+    n = ops.bitwise_xor(m * 3, m)
+    for shift, mask in ((1, 0x55555555), (2, 0x33333333), (4, 0x0F0F0F0F), (8, 0x00FF00FF)):
+        n = ops.bitwise_and(n, mask) + ops.bitwise_and(ops.right_shift(n, shift), mask)
+    n = ops.bitwise_and(n, 0xFFFF) + ops.right_shift(n, 16)
+    return ops.where(v == 0, 0.0, ops.cast(n, "float32"))
+
+
 def to_numpy(v: Any) -> np.ndarray:
     """A NumPy array from a tensor, variable or number (keras converts tensors only)."""
     return np.asarray(ops.convert_to_numpy(ops.convert_to_tensor(v)))

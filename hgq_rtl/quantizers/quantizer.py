@@ -11,7 +11,7 @@ from keras import ops
 
 from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.quantizers.config import QuantizerConfig
-from hgq_rtl.quantizers.exact import to_numpy
+from hgq_rtl.quantizers.exact import signed_digits, to_numpy
 from hgq_rtl.quantizers.fixed_point import KBI, KIF, FixedPoint
 from hgq_rtl.quantizers.minifloat import Minifloat
 from hgq_rtl.quantizers.recording import active_records
@@ -233,6 +233,25 @@ class Quantizer(keras.layers.Layer):
         if self.format is None:
             return ops.zeros((1,) * len(shape), self.compute_dtype)
         return self.format.bits(shape)
+
+    def true_bits(self, shape: tuple[int, ...]) -> Any:
+        """As ``bits``, but with every sign: the bits of a signal in hardware."""
+        bits = self.bits(shape)
+        if self.is_dummy or "k0" not in self.config or self.overflow_mode == "SAT":
+            return bits
+        sign = self.format._sign()
+        if sign.shape:
+            sign = self.format.mapper.to_tensor(sign, shape)
+        return bits + ops.where(bits > 0, sign, 0.0)
+
+    def digits(self, x: Any) -> Any:
+        """Nonzero signed digits of each element of ``x``, a tensor that is quantized already.
+
+        The gradient, with respect to the widths alone, is that of a constant density of digits.
+        """
+        bits = ops.broadcast_to(self.bits(x.shape), x.shape)
+        count = ops.cast(signed_digits(ops.stop_gradient(x)), bits.dtype)
+        return bits * ops.stop_gradient(count / ops.maximum(bits, 1.0))
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return ``shape``."""

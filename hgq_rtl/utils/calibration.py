@@ -13,7 +13,7 @@ from hgq_rtl.layers.compiled import compiled
 from hgq_rtl.quantizers.exact import to_numpy
 from hgq_rtl.quantizers.recording import recording
 from hgq_rtl.utils.data import Batches
-from hgq_rtl.utils.walk import quantized_layers
+from hgq_rtl.utils.walk import call_counts, quantized_layers
 
 _ATTRIBUTE = "_hgq_rtl_calibration"
 _MANY_BATCHES = 100
@@ -44,6 +44,9 @@ class Calibration:
         self._quantizers: list[Any] = []
         self._forward: dict[bool, Callable[..., Any]] = {}
         self._settle = compiled(self._widths_and_ebops, self.variables, quick=True)
+        self._luts = compiled(
+            lambda: [layer.compute_luts() for layer in self._counted()], self.variables, quick=True
+        )
 
     @classmethod
     def of(cls, model: Any) -> Calibration:
@@ -92,6 +95,15 @@ class Calibration:
             layer._ebops.assign(value)
         return any(new)
 
+    def luts(self) -> dict[int, float]:
+        """The estimated LUTs of every layer that counts a cost, by id."""
+        counted = self._counted()
+        values = self._luts() if counted else []
+        return {
+            id(layer): layer.ebops_factor * float(to_numpy(v))
+            for layer, v in zip(counted, values, strict=True)
+        }
+
     def _run(self, x: Any) -> tuple[Any, Any, Any]:
         if not self._record:
             return self._model(x, training=False), [], np.zeros(0)
@@ -121,3 +133,9 @@ class Calibration:
             _, a, b = ranges.get(id(q), (q, lo, hi))
             ranges[id(q)] = q, np.minimum(lo, a), np.maximum(hi, b)
         return list(ranges.values())
+
+
+def total_luts(model: Any) -> float:
+    """Sum of the estimated LUTs of all calls of layers, at the present widths and weights."""
+    calls = call_counts(model)
+    return sum(luts * calls[key] for key, luts in Calibration.of(model).luts().items())

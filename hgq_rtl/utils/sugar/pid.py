@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from hgq_rtl.errors import ConfigError, TrainingError
+from hgq_rtl.utils.calibration import total_luts
 from hgq_rtl.utils.walk import quantized_layers, total_ebops
 
 _LEAST_RATIO = 1e-6
@@ -16,7 +17,10 @@ _LEAST_RATIO = 1e-6
 
 
 class BetaPID(keras.callbacks.Callback):  # type: ignore[misc]
-    """PID controller of ``beta`` (the same for all layers) towards ``target_ebops``.
+    """PID controller of ``beta`` (the same for all layers) towards a budget.
+
+    The budget is ``target_ebops``, or ``target_luts`` in estimated LUTs, best with layers whose
+    ``resource`` is "luts" as well.
 
     After ``warmup`` epochs, at the start of every epoch, with c the cost of the model::
 
@@ -30,9 +34,9 @@ class BetaPID(keras.callbacks.Callback):  # type: ignore[misc]
     Åström and Hägglund, Advanced PID Control, §3.5).
 
     ``init_beta``: beta of all layers until then; None keeps theirs (control starts from their
-    mean). ``metric``: a function of the model that gives the cost, such as an estimate of LUTs,
-    in whose unit ``target_ebops`` is then given; default: the EBOPs. Layers that count no EBOPs
-    have no beta and are left alone. Logs ``beta`` and ``ebops``.
+    mean). ``metric``: a function of the model that gives another cost, in whose unit
+    ``target_ebops`` is then given. Layers that count no EBOPs have no beta and are left alone.
+    Logs ``beta``, and the cost as ``ebops`` or ``luts``.
 
     Raises ConfigError for impossible arguments; TrainingError if no layer counts EBOPs, the
     present beta is zero, or the cost is negative, NaN or infinite.
@@ -40,7 +44,7 @@ class BetaPID(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        target_ebops: float,
+        target_ebops: float | None = None,
         init_beta: float | None = None,
         p: float = 1.0,
         i: float = 2e-3,
@@ -51,10 +55,21 @@ class BetaPID(keras.callbacks.Callback):  # type: ignore[misc]
         min_beta: float = 0.0,
         damp_beta_on_target: float = 0.0,
         metric: Callable[[Any], float] | None = None,
+        *,
+        target_luts: float | None = None,
     ) -> None:
         super().__init__()
-        if not 0 < target_ebops < math.inf:
-            raise ConfigError("target_ebops must be positive", received=repr(target_ebops))
+        if (target_ebops is None) == (target_luts is None):
+            raise ConfigError("give exactly one of target_ebops and target_luts",
+                              received=f"target_ebops={target_ebops}, "
+                              f"target_luts={target_luts}")  # fmt: skip
+        name = "target_ebops" if target_luts is None else "target_luts"
+        target = target_ebops if target_luts is None else target_luts
+        if target is None or not 0 < target < math.inf:
+            raise ConfigError(f"{name} must be positive", received=repr(target))
+        if metric is not None and target_luts is not None:
+            raise ConfigError("a metric has its budget in target_ebops",
+                              received=f"target_luts={target_luts}")  # fmt: skip
         if init_beta is not None and not 0 < init_beta < math.inf:
             raise ConfigError("init_beta must be positive", received=repr(init_beta))
         if not 0 <= min_beta <= max_beta:
@@ -63,11 +78,12 @@ class BetaPID(keras.callbacks.Callback):  # type: ignore[misc]
         if not 0 <= damp_beta_on_target <= 1:
             raise ConfigError("damp_beta_on_target must lie in [0, 1]",
                               received=repr(damp_beta_on_target))  # fmt: skip
-        self.target = float(target_ebops)
+        self.target = float(target)
         self.init_beta, self.warmup, self.log = init_beta, warmup, log
         self.p, self.i, self.d = p, i, d
         self.min_beta, self.max_beta, self.damp = min_beta, max_beta, damp_beta_on_target
-        self.metric = metric or total_ebops
+        self._logged = name.removeprefix("target_")
+        self.metric = metric or (total_ebops if target_luts is None else total_luts)
         self._sum = 0.0
         self._previous: float | None = None
         self._offset = 0.0
@@ -104,10 +120,11 @@ class BetaPID(keras.callbacks.Callback):  # type: ignore[misc]
         self._set(min(max(beta, self.min_beta), self.max_beta))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write ``logs['beta']`` and ``logs['ebops']``."""
+        """Write ``logs['beta']`` and the cost."""
         if logs is not None:
             logs["beta"] = self._mean_beta()
-            logs["ebops"] = total_ebops(self.model)
+            total = total_ebops if self._logged == "ebops" else total_luts
+            logs[self._logged] = total(self.model)
 
     def _error(self) -> tuple[float, float]:
         cost = float(self.metric(self.model))

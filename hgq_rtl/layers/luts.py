@@ -1,0 +1,55 @@
+"""LUT6s that the compiler will need, estimated from widths and weights, with gradients.
+
+EBOPs count the bits of every product. The compiler does not multiply: it adds, once for each
+nonzero digit of a weight in canonical signed-digit form, shares sums between outputs, and leaves
+trailing zeros to wiring. The constants below were fitted to what it makes of random dense layers
+(see docs/benchmarks.md for the networks that the estimate is then checked on).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+GROWTH = 2.0
+"""Bits by which an adder is wider than the inputs of its tree, on average over a balanced tree."""
+_FIRST = 1.6
+"""Terms per output that cost nothing: the first one, and what the narrow first adders save."""
+_SCALE = 1.5
+_SHARING = 0.2
+"""Digits per input, to the power of minus this, is the share of adders left after sharing."""
+_LEAST = 0.2
+"""Share of the digits that costs at least, so that few digits still have a gradient."""
+ADDER = 1.0
+"""LUTs per bit of an adder."""
+EXTREMUM = 1.5
+"""LUTs per bit of a maximum: half for comparing, one for choosing."""
+SATURATION = 2.0
+"""LUTs per kept bit of a saturating quantizer of activations: two comparisons and a choice."""
+
+
+def constant_product_luts(terms: Any, digits: Any, rows: float, outputs: float) -> Any:
+    """LUTs of sums of inputs times constants.
+
+    ``terms``: sum over all products of (bits of the input)·(digits of the weight). ``digits``:
+    the digits alone, over the same products. ``rows``: how many inputs there are, each counted
+    once per matrix it enters. ``outputs``: how many sums.
+    """
+    known = ops.stop_gradient(digits)
+    width = ops.stop_gradient(terms) / ops.maximum(known, 1.0)
+    shared = ops.power(ops.maximum(known / rows, 1.0), -_SHARING)
+    whole = terms + GROWTH * digits
+    free = _FIRST * width * ops.minimum(known, outputs)
+    return _SCALE * shared * ops.maximum(whole - free, _LEAST * whole)
+
+
+def table_luts(address: Any, out: Any) -> Any:
+    """LUTs of tables of ``address`` bits (sign included) and ``out`` bits, summed.
+
+    A LUT6 holds one bit of 64 entries, or two bits of 32; with fewer address bits the gradient
+    of the address is that of a straight line down to zero.
+    """
+    large = ops.power(2.0, ops.maximum(address, 5.0) - 6.0)
+    each = ops.where(address >= 5.0, large, address / 10.0)
+    return ops.sum(each * out)
