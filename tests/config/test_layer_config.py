@@ -35,7 +35,7 @@ def test_unknown_key():
         LayerConfigScope(beta=1e-5)
     assert str(error.value) == (
         "layers have no default 'beta'.\n"
-        "  Known: beta0, enable_ebops, enable_iq, enable_oq, enable_sq."
+        "  Known: beta0, enable_ebops, enable_iq, enable_oq, enable_sq, resource."
     )
 
 
