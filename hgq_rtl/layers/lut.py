@@ -14,13 +14,13 @@ such care, stays in the dtype of the layer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 from hgq_rtl.errors import ConfigError, LoweringError
+from hgq_rtl.layers.doubles import doubles
 from hgq_rtl.layers.layer import QLayer
 from hgq_rtl.layers.luts import table_luts
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig, as_config
@@ -41,7 +41,7 @@ def reproducible(function: Callable[..., Any], *tensors: Any) -> Any:
     surrounds the call. ``function`` must keep to the dtype it is given.
     """
     dtype = keras.backend.standardize_dtype(tensors[0].dtype)
-    with _doubles():
+    with doubles():
         y = function(*(ops.cast(t, "float64") for t in tensors))
         if keras.backend.backend() == "jax":
             import jax
@@ -50,14 +50,6 @@ def reproducible(function: Callable[..., Any], *tensors: Any) -> Any:
             y = jax.lax.reduce_precision(y, exponent_bits=8, mantissa_bits=23)
         y = ops.cast(y, "float32")
     return ops.cast(y, dtype)
-
-
-def _doubles() -> AbstractContextManager[Any]:
-    if keras.backend.backend() != "jax":
-        return nullcontext()
-    import jax
-
-    return jax.enable_x64(True)
 
 
 def tabulated(layer: QLayer, function: Callable[[Any], Any]) -> Callable[[Any], NDArray[Any]]:

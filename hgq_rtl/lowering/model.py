@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,10 @@ def _lower(
         return _lower(model, inputs, common)
     names = output_names(model)
     out_ports, nodes = [], []
-    for port_name, result in zip(names, results, strict=True):
-        elements = _output_nodes(port_name, result)
+    for port_name, result, tensor in zip(names, results, model.outputs, strict=True):
+        operation = tensor._keras_history.operation
+        where = f"layer '{identifier(operation.name)}' ({type(operation).__name__})"
+        elements = _output_nodes(port_name, result, where)
         out_ports.append(Port(port_name, result.shape, tuple(n.type for n in elements)))
         nodes.extend(elements)
     in_ports, in_nodes = [], []
@@ -100,13 +103,27 @@ def _lower(
     return Lowered(graph, Interface(tuple(in_ports), tuple(out_ports)), tuple(walk.layers))
 
 
-def _output_nodes(name: str, result: FixedArray) -> list[Node]:
+def _output_nodes(name: str, result: FixedArray, where: str) -> list[Node]:
     if any(isinstance(element, Unquantized) for element in result.elements.flat):
         raise LoweringError(
             f"output '{name}' is an input of the model that nothing quantizes",
             hint="Put a Quantizer between the Input and the output",
         )
-    return list(result.nodes(f"output '{name}'").flat)
+    with located(where):
+        return list(result.nodes(f"output '{name}'").flat)
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Errors from inside that name no place come from ``where``, as LoweringErrors."""
+    try:
+        yield
+    except HgqRtlError as error:
+        if error.where:
+            raise
+        raise LoweringError(
+            error.what, received=error.received, where=where, hint=error.hint
+        ) from None
 
 
 def check_model(model: Any) -> None:
@@ -217,15 +234,8 @@ class Walk:
                 where=where,
                 hint=f"Supported: {', '.join(supported())}",
             )
-        try:
-            with self.build.at(here):
-                result = method(*args, **kwargs)
-        except HgqRtlError as error:
-            if error.where:
-                raise
-            raise LoweringError(
-                error.what, received=error.received, where=where, hint=error.hint
-            ) from None
+        with located(where), self.build.at(here):
+            result = method(*args, **kwargs)
         return self._record(here, kind, result)
 
     def _record(self, path: str, kind: str, result: Any) -> Any:

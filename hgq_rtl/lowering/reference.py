@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-import jax
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +16,7 @@ from hgq_rtl.ir.evaluate import evaluate_nodes
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.node import Node
 from hgq_rtl.layers.compiled import compiled
+from hgq_rtl.lowering.floats import precision
 from hgq_rtl.lowering.model import Lowered, LoweredLayer, calls
 
 Array = NDArray[np.float64]
@@ -32,7 +31,7 @@ class Reference:
 
     def __init__(self, model: keras.Model, *, float64: bool = False) -> None:
         self.float64 = float64
-        with _precision(float64):
+        with precision(float64):
             self.model = _in_float64(model) if float64 else model
 
     def __call__(self, inputs: list[Any], batch_size: int = 4096) -> list[Array]:
@@ -42,7 +41,7 @@ class Reference:
     def one_batch(self, inputs: list[Any]) -> list[Array]:
         """As a call, for one batch; compiled once per shape, for many calls with few samples."""
         data = [self._cast(x) for x in inputs]
-        with _precision(self.float64):
+        with precision(self.float64):
             outputs = self._forward(_structured(self.model, data))
             return [np.asarray(y, dtype=np.float64) for y in outputs]
 
@@ -60,7 +59,7 @@ class Reference:
         flat = [tensor for group in tensors for tensor in group]
         if not flat:
             return []
-        with _precision(self.float64):
+        with precision(self.float64):
             inner = keras.Model(self.model.inputs, flat)
         values = iter(self._predict(inner, inputs, 4096))
         return [[next(values) for _ in group] for group in tensors]
@@ -68,7 +67,7 @@ class Reference:
     def _predict(self, model: keras.Model, inputs: list[Any], batch_size: int) -> list[Array]:
         # Not model.predict(): on its first call that runs every operation on its own.
         data = [self._cast(x) for x in inputs]
-        with _precision(self.float64):
+        with precision(self.float64):
             forward = compiled(lambda x: keras.tree.flatten(model(x)), model.variables)
             batches = [
                 [np.asarray(y, dtype=np.float64) for y in forward(_structured(model, part))]
@@ -93,20 +92,13 @@ def _batches(data: list[Any], size: int) -> Iterator[list[Any]]:
         yield [np.concatenate([x, np.repeat(x[-1:], lacking, axis=0)]) for x in part]
 
 
-@contextlib.contextmanager
-def _precision(float64: bool) -> Iterator[None]:
-    """Full-precision products on every device, and doubles where asked for."""
-    if keras.backend.backend() != "jax":
-        yield
-        return
-    with jax.default_matmul_precision("float32"), jax.enable_x64(float64):
-        yield
-
-
 def _in_float64(model: keras.Model) -> keras.Model:
     config = _doubled(model.get_config())
     copy = model.__class__.from_config(config)
     copy.set_weights([keras.ops.convert_to_numpy(w.value) for w in model.weights])
+    for layer in copy._flatten_layers():
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()  # of a Normalization, which keeps what it derives from weights
     return copy
 
 

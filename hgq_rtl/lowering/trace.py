@@ -22,7 +22,7 @@ from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.lowering.array import FixedArray, as_elements
 from hgq_rtl.lowering.exactness import FLOAT64_BITS, significant_bits
 from hgq_rtl.lowering.inputs import InputPort
-from hgq_rtl.lowering.model import Lowered, Walk, unique
+from hgq_rtl.lowering.model import Lowered, Walk, identifier, unique
 from hgq_rtl.lowering.reference import random_inputs
 
 Array = NDArray[np.float64]
@@ -122,7 +122,9 @@ def trace_function(fn: Function, inputs: Any, name: str) -> Traced:
         result = _call(fn, replaced(inputs, lambda spec: next(arrays)))
         results = _results(build, result)
     out_paths = [path for path, _ in leaves(result)]
-    out_names = unique([*names, *(_port_name(path) or "y" for path in out_paths)])[len(names) :]
+    out_names = [_port_name(path) or "y" for path in out_paths]
+    out_names = [f"{n}_out" if identifier(n) in names else n for n in out_names]
+    out_names = unique([*names, *out_names])[len(names) :]
     nodes, out_ports = [], []
     for out_name, array in zip(out_names, results, strict=True):
         with build.at(name):

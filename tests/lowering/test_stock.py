@@ -9,33 +9,9 @@ from hgq_rtl.errors import LoweringError
 from hgq_rtl.lowering.exactness import exactness
 from hgq_rtl.lowering.model import lower
 from hgq_rtl.lowering.reference import Reference, check_layers
-from hgq_rtl.quantizers import Quantizer, QuantizerConfig
+from tests.battery.stock import StockBattery, network
+from tests.battery.stock import quantizer as q
 
-
-def quantizer():
-    """Fixed irregular formats without training: four values of one width each."""
-    return Quantizer(
-        QuantizerConfig("kif", i0=2, f0=2, overflow_mode="SAT", heterogeneous_axis=(),
-                        homogeneous_axis=None, trainable=False)
-    )  # fmt: skip
-
-
-def network(function, *shapes):
-    inputs = [keras.Input(shape) for shape in shapes]
-    outputs = function(*(quantizer()(x) for x in inputs))
-    return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs)
-
-
-def matches(function, *shapes):
-    lowered = lower(network(function, *shapes))
-    reference = Reference(
-        network(function, *shapes), float64=not all(e.float32 for e in exactness(lowered))
-    )
-    assert check_layers(reference, lowered, 32) > 0
-    return lowered
-
-
-# Many cases in one model: compiling a model takes longer than anything else here.
 LAYERS = {
     "merges": (
         lambda a, b, c: [
@@ -160,14 +136,97 @@ OPERATIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_layers_equal_keras(name):
-    matches(*LAYERS[name])
+FUNCTIONS = {
+    "tables": (
+        lambda x: [
+            q(0, 5)(layers.Activation("tanh")(x)), q(0, 6, 0)(layers.Activation("sigmoid")(x)),
+            layers.Activation("hard_tanh")(x), layers.Activation("relu6")(x),
+            q(2, 3)(layers.ELU()(x)),
+            q(2, 3)(ops.exp(x) * 0.1), q(2, 4)(x / 3.0), q(2, 3)(ops.silu(x)), q(2, 3)(ops.gelu(x)),
+            q(2, 4)(layers.Rescaling(1 / 255, 0.1)(x)), q(1, 5)(ops.mean(x, axis=1)),
+            q(2, 4)(layers.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 3.0])(x)),
+            q(2, 3)(layers.LeakyReLU(0.3)(x)), layers.ReLU(threshold=1.0)(x),
+            q(2, 4)(layers.PReLU(keras.initializers.RandomUniform(-0.5, 0.5, seed=1))(x)),
+            layers.PReLU(keras.initializers.Constant(0.25))(x),
+            q(2, 3)(layers.GlobalAveragePooling1D()(layers.Reshape((3, 1))(x))),
+            q(2, 3)(layers.AveragePooling1D(3, 1, padding="same")(layers.Reshape((3, 1))(x))),
+        ],
+        (3,),
+    ),
+    "conditions and bits": (
+        lambda a, b: [
+            ops.cast(a > b, "float32"), ops.where(a > 0, a, b), ops.logical_and(a > 0, b > 0),
+            ops.sign(a), ops.floor(a), ops.ceil(a), ops.round(a), ops.trunc(a), a <= b,
+            ops.cast(a, "int32"), ops.mod(a, 2.0), ops.floor_divide(a, 0.5), ops.power(a, 2),
+            ops.cast(a, "int32") & ops.cast(b, "int32"), ops.logical_not(a), ops.equal(a, b),
+            ops.bitwise_xor(ops.cast(a, "int32"), ops.cast(b, "int32")),
+            ops.right_shift(ops.cast(a, "int32"), 1), ops.bitwise_not(ops.cast(a, "int32")),
+        ],
+        (2, 3), (2, 3),
+    ),
+    "order": (
+        lambda x: [
+            ops.argmax(x, axis=1), ops.argmin(x, axis=-1), ops.sort(x, axis=1),
+            ops.argsort(x, axis=-1), *ops.top_k(x, 2), ops.cumsum(x, axis=1), ops.flip(x, 1),
+            ops.prod(x, axis=1), ops.any(x > 0, axis=1), ops.all(x > 0, axis=2),
+            ops.var(x, axis=2), ops.count_nonzero(x, axis=1), ops.diff(x, axis=1),
+            ops.median(x, axis=1), ops.average(x, axis=2),
+        ],
+        (3, 2),
+    ),
+    "moves": (
+        lambda x: [
+            *ops.split(x, 3, axis=1), *ops.unstack(x, axis=2), ops.roll(x, 1, 1),
+            ops.repeat(x, 2, 1), ops.tile(x, (1, 1, 2)), ops.swapaxes(x, 1, 2),
+            ops.moveaxis(x, 1, 2), ops.pad(x, ((0, 0), (1, 1), (0, 2))), ops.tril(x),
+            ops.pad(x, ((0, 0), (1, 0), (0, 0)), constant_values=1.5), ops.append(x, x, 1),
+            ops.pad(x, ((0, 0), (1, 1), (0, 0)), mode="reflect"), ops.take(x, [2, 0], axis=1),
+            ops.diagonal(x, 0, 1, 2), ops.full_like(x, 2.0) + x,
+            ops.one_hot(ops.cast(ops.argmax(x, axis=1), "int32"), 3),
+            ops.take_along_axis(x, ops.expand_dims(ops.argmax(x, axis=1), 1), axis=1),
+        ],
+        (3, 2),
+    ),
+    "dots": (
+        lambda a, b: [
+            layers.Dot(axes=1)([a, b]), layers.Dot(axes=1)([a[:, 0], b[:, 0]]),
+            layers.Dot(axes=(2, 1))([a, layers.Permute((2, 1))(b)]),
+            ops.einsum("bij,bij,bij->bi", a, b, a), layers.Add()([a, b[:, :1]]),
+            q(2, 3)(layers.Average()([a, b, a])), ops.tensordot(a, np.ones((3, 2), "float32"), 1),
+        ],
+        (2, 3), (2, 3),
+    ),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_operations_equal_keras(name):
-    matches(*OPERATIONS[name])
+class TestLayers(StockBattery):
+    cases = LAYERS
+
+
+class TestOperations(StockBattery):
+    cases = OPERATIONS
+
+
+class TestFunctions(StockBattery):
+    cases = FUNCTIONS
+
+
+def test_an_embedding_is_a_table_per_output():
+    keras.utils.set_random_seed(0)
+    index = keras.Input((3,), dtype="int32", name="index")
+    model = keras.Model(index, q(0, 6)(layers.Embedding(8, 2, name="embed")(index)))
+    lowered = lower(model, {"index": (0, 3, 0)})
+    assert str(exactness(lowered)[0]) == (
+        "embed: a function of floats, tabulated and verified in float64"
+    )
+    assert check_layers(Reference(model, float64=True), lowered, 64) > 0
+    with pytest.raises(LoweringError) as error:
+        lower(model, {"index": (0, 4, 0)})
+    assert str(error.value) == (
+        "layer 'embed' (Embedding): an index of a table of 8 entries must be in it for every "
+        "input.\n  Received: type u4@0 [0, 15].\n  Declare the input's format with "
+        "inputs={name: (0, bits, 0)}, and give the table 2^bits entries."
+    )
 
 
 def refusal(function, *shapes):
@@ -176,57 +235,42 @@ def refusal(function, *shapes):
     return str(error.value).partition("): ")[2]
 
 
+TOO_LONG = (
+    "the results of '{}' fit no fixed-point format of 32 bits or less.\n"
+    "  Received: values of {} bits, such as {}.\n"
+    "  Quantize them, with hgq_rtl.quantize(x, k, i, f) or a Quantizer layer behind it."
+)
 REFUSED = [
     (lambda x: layers.Average()([x, x, x]), (3,),
-     "the average of 3 values has no exact fixed-point result.\n"
-     "  Use QAverage, which multiplies by a rounded 1/3 in training too, or a number of values "
-     "that is a power of two."),
-    (lambda x: layers.AveragePooling2D(3)(x), (3, 3, 1),
-     "the mean of 9 values has no exact fixed-point result.\n"
-     "  Use QAveragePooling2D, which multiplies by a rounded 1/9 in training too, or a number of "
-     "values that is a power of two."),
-    (lambda x: layers.AveragePooling1D(3, padding="same")(x), (5, 1),
-     "the mean of 3 values has no exact fixed-point result.\n"
-     "  Use QAveragePooling1D, which multiplies by a rounded 1/3 in training too, or a number of "
-     "values that is a power of two."),
-    (lambda x: layers.GlobalAveragePooling1D()(x), (5, 1),
-     "the mean of 5 values has no exact fixed-point result.\n"
-     "  Use QGlobalAveragePooling1D, which multiplies by a rounded 1/5 in training too, or a "
-     "number of values that is a power of two."),
-    (lambda x: ops.mean(x, axis=1), (3,),
-     "the mean of 3 values has no exact fixed-point result.\n"
-     "  Use QGlobalAveragePooling or QMeanPow2, which multiplies by a rounded 1/3 in training "
-     "too, or a number of values that is a power of two."),
-    (lambda x: layers.LeakyReLU(0.3)(x), (3,),
-     "the slope of a rectifier must be a power of two.\n  Received: negative_slope=0.3.\n"
-     "  Use 1/8 or 1/4 in its place."),
-    (lambda x: layers.ReLU(threshold=1.0)(x), (3,),
-     "a ReLU with a threshold has no lowering.\n  Received: threshold=1.0.\n"
-     "  Subtract the threshold in the bias of the layer before it."),
+     TOO_LONG.format("divide", 59, -0.08333333333333333)),
+    (lambda x: layers.LeakyReLU(0.3)(x), (3,), TOO_LONG.format("where", 59, -0.075)),
     (lambda x: layers.Activation("tanh")(x), (3,),
-     "the activation 'tanh' has no hardware form.\n  Use 'relu' or 'linear'."),
-    (lambda x: layers.Rescaling(1 / 255)(x), (3,),
-     "a constant must be a number that float32 holds exactly.\n"
-     f"  Received: {1 / 255!r}.\n"
-     "  Use a fraction of a power of two, such as 13/128 for 0.1."),
+     TOO_LONG.format("tanh", 56, -0.2449186624037091)),
+    (lambda x: x * 0.1, (3,), TOO_LONG.format("mul", 57, -0.025)),
+    (lambda x: x / 3.0, (3,), TOO_LONG.format("divide", 58, -0.08333333333333333)),
+    (lambda x: layers.Activation("softmax")(x), (3,),
+     "the activation 'softmax' is no function of one value.\n  QSoftmax is the layer for softmax."),
+    (lambda x: ops.sort(x, axis=0), (3,),
+     "'sort' over the batch axis has no hardware form: samples are independent.\n"
+     "  Received: axis=0.\n  Name the other axes, which are 1 and up."),
+    (lambda x: ops.take(x, [0]), (3,),
+     "'take' from the flat tensor would mix up samples.\n  Received: axis=None.\n"
+     "  Give an axis of 1 or more."),
     (lambda x: layers.UpSampling2D(2, interpolation="bilinear")(x), (2, 2, 1),
      "only the nearest interpolation has a hardware form.\n  Received: interpolation='bilinear'.\n"
      "  Use interpolation='nearest'."),
     (lambda x: layers.Dropout(0.5)(x, training=True), (3,),
      "a layer that is called with training=True has no hardware form.\n"
      "  Leave training out of the call; fit sets it."),
-    (lambda x: x * 0.1, (3,),
-     "a constant must be a number that float32 holds exactly.\n  Received: 0.1.\n"
-     "  Use a fraction of a power of two, such as 13/128 for 0.1."),
-    (lambda x: x / 3.0, (3,),
-     "a division has an exact fixed-point result only for powers of two.\n  Received: 3.0.\n"
-     "  Multiply by a fraction of a power of two in its place."),
-    (lambda x: x / x, (3,), "a division by a variable has no hardware form."),
+    (lambda x: x / x[:, ::-1], (3,),
+     "'divide' of two variables has no hardware form.\n  Make one of them a constant, or a "
+     "quantized function of one value, such as hgq_rtl.quantize(1 / x, k, i, f)."),
+    (lambda x: x * np.float32(np.inf), (3,), "a constant must be finite.\n  Received: inf."),
     (lambda x: x + x[:, 0], (3, 3),
-     "addition of arrays with different numbers of axes mixes up samples.\n"
+     "'add' of arrays with different numbers of axes mixes up samples.\n"
      "  Received: 3 and 2 axes.\n  Reshape one of them first, or use a merge layer such as Add."),
     (lambda x: ops.sum(x, axis=(0, 1)), (3,),
-     "a sum over the batch axis has no hardware form: samples are independent.\n"
+     "'sum' over the batch axis has no hardware form: samples are independent.\n"
      "  Received: axis=(0, 1).\n  Name the other axes, which are 1 and up."),
     (lambda x: x[1:, :], (3,),
      "an index that selects samples has no hardware form.\n"
@@ -242,9 +286,9 @@ REFUSED = [
     (lambda x: ops.max(x, axis=1, initial=0.0), (3,),
      "an extremum with an initial value has no lowering.\n  Received: initial=0.0.\n"
      "  Use keras.ops.maximum or minimum behind it."),
-    (lambda x: ops.einsum("bi,bi,bi->b", x, x, x), (3,),
-     "an einsum takes two operands here.\n  Received: 3.\n"
-     "  Split it into einsums of two operands."),
+    (lambda x: ops.einsum("bi,bi,bi->i", x, x, x), (3,),
+     "the first letter of all variables and of the result is the batch axis.\n"
+     "  Received: 'bi,bi,bi->i'.\n  Write it as 'bi,bj,bk->bijk'."),
     (lambda x: x + np.ones((2, 3), np.float32), (3,),
      "a constant cannot differ between samples.\n  Received: shape (2, 3)."),
 ]  # fmt: skip
@@ -258,7 +302,7 @@ def test_refusals(function, shape, message):
 def test_shape_layers_work_before_the_first_quantizer():
     x = keras.Input((2, 2, 1))
     y = layers.ZeroPadding2D(1)(layers.Permute((2, 1, 3))(x))
-    model = keras.Model(x, quantizer()(layers.Flatten()(y)))
+    model = keras.Model(x, q()(layers.Flatten()(y)))
     lowered = lower(model)
     assert len(lowered.graph.inputs) == 4
     assert check_layers(Reference(model), lowered, 16) == 16 * 16

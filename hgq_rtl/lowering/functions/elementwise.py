@@ -19,6 +19,7 @@ from hgq_rtl.lowering.elements import (
     constant_element,
     number,
 )
+from hgq_rtl.lowering.functions.cone import common_source, in_terms_of
 from hgq_rtl.lowering.functions.scalar import (
     CONDITIONS,
     EXACT,
@@ -116,8 +117,15 @@ class _Composition:
             elif isinstance(x, Node):
                 parts.append(None)
                 sources.append(x)
-        if len(set(sources)) > 1 or self.function in OF_INTEGERS:
+        if self.function in OF_INTEGERS:
             return self._of_several(args)
+        if len(set(sources)) > 1:
+            source = common_source(sources)
+            if source is None:
+                return self._of_several(args)
+            values = iter([in_terms_of(source, node) for node in sources])
+            parts = [p if isinstance(p, float) else _after(p, next(values)) for p in parts]
+            sources = [source]
         key = tuple(parts)
         if key not in self._functions:
             self._functions[key] = _composed(self.function, parts)
@@ -139,6 +147,13 @@ class _Composition:
             hint="Make one of them a constant, or a quantized function of one value, such as "
             "hgq_rtl.quantize(1 / x, k, i, f)",
         )
+
+
+def _after(outer: Any, inner: Any) -> Any:
+    """``outer`` of ``inner``, where None is the identity."""
+    if outer is None or inner is None:
+        return outer or inner
+    return lambda v: outer(inner(v))
 
 
 def _composed(function: Callable[..., Any], parts: list[Any]) -> Callable[[Floats], Floats]:

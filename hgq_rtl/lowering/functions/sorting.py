@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hgq_rtl.errors import LoweringError
 from hgq_rtl.fixed import common_exp
 from hgq_rtl.ir.node import Builder, Node
-from hgq_rtl.ir.ops import ADD, MAX, MIN, SHIFT, XOR, cast, constant
+from hgq_rtl.ir.ops import ADD, MAX, MIN, SHIFT, TABLE, XOR, cast, constant
 from hgq_rtl.lowering.array import FixedArray
 from hgq_rtl.lowering.functions.reductions import Axis, axes_of, grouped, reduced, tree
 from hgq_rtl.lowering.functions.scalar import extremum
@@ -77,11 +77,12 @@ def position(build: Builder, node: Node, exp: int, count: int, *, falling: bool)
     bits = position_bits(count)
     low = cast(build, node, exp - bits, bits, False)
     place = build(SHIFT, low, bits=bits - exp) if bits != exp and not low.type.is_zero else low
-    if not falling:
-        return place
     if count == 1 << bits:
-        return build(XOR, place, constant(build, count - 1, 0)) if bits else place
-    return cast(build, build(ADD, constant(build, count - 1, 0), place, sub=True), 0, bits, False)
+        return build(XOR, place, constant(build, count - 1, 0)) if falling and bits else place
+    # A table of as many bits as a LUT has says what arithmetic cannot: that it is a position.
+    last = count - 1
+    entries = tuple(max(last - n, 0) if falling else min(n, last) for n in range(1 << bits))
+    return build(TABLE, place, entries=entries, lo=0, step=0, exp=0)
 
 
 # --- extrema -------------------------------------------------------------------------------------

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from hgq_rtl.lowering.stock import arithmetic, operations, pooling, shapes
+from hgq_rtl.lowering.stock import (
+    arithmetic,
+    elementwise,
+    operations,
+    pooling,
+    reductions,
+    shapes,
+)
 from hgq_rtl.lowering.stock.rules import RULES, Rule, lowers
 
-__all__ = ["RULES", "Rule", "arithmetic", "lowers", "operations", "pooling", "shapes"]
+__all__ = [
+    "RULES",
+    "Rule",
+    "arithmetic",
+    "elementwise",
+    "lowers",
+    "operations",
+    "pooling",
+    "reductions",
+    "shapes",
+]

@@ -1,4 +1,4 @@
-"""Pooling layers of Keras: the largest value, or the mean where the count is a power of two."""
+"""Pooling layers of Keras: the largest value, or the mean."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from hgq_rtl.layers.pooling import without_padding
 from hgq_rtl.layers.windows import Windows
 from hgq_rtl.lowering.array import FixedArray
-from hgq_rtl.lowering.stock.arithmetic import check_mean
 from hgq_rtl.lowering.stock.rules import lowers, spatial_axes
 
 
@@ -52,9 +51,7 @@ def _average_pooling(layer: Any, x: FixedArray) -> FixedArray:
     rank = len(layer.pool_size)
     places = index.reshape(-1, math.prod(layer.pool_size))
     counts = (places >= 0).sum(axis=1)
-    for n in np.unique(counts):
-        check_mean(int(n), "mean", f"QAveragePooling{rank}D")
-    mean = _flat(layer, x).gather(places).sum(axis=1) * (1 / counts)[:, None]
+    mean = _flat(layer, x).gather(places).sum(axis=1) / counts[:, None]
     return _arranged(layer, mean, index.shape[:rank])
 
 
@@ -74,7 +71,5 @@ def _global_max(layer: Any, x: FixedArray) -> FixedArray:
     keras.layers.GlobalAveragePooling3D,
 )
 def _global_average(layer: Any, x: FixedArray) -> FixedArray:
-    flat = _flat(layer, x)
-    check_mean(len(flat), "mean", f"QGlobalAveragePooling{x.ndim - 1}D")
-    y = flat.sum(axis=0) * (1 / len(flat))
+    y = _flat(layer, x).mean(axis=0)
     return _arranged(layer, y.reshape(1, -1), (1,) * (x.ndim - 1)) if layer.keepdims else y

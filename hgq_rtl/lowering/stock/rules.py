@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgq_rtl.errors import LoweringError
-from hgq_rtl.fixed import dyadic
 from hgq_rtl.lowering.array import FixedArray
 
 Rule = Callable[..., Any]
@@ -69,22 +68,25 @@ def without_batch(axis: Any, rank: int, doing: str) -> tuple[int, ...]:
     return tuple(a - 1 for a in axes)
 
 
-def number(value: Any, rank: int, doing: str) -> NDArray[np.float64]:
-    """A constant operand as float64 without batch axis; ``rank``: of the arrays it meets.
+def positive_axis(axis: Any, rank: int, doing: str) -> int:
+    """As ``without_batch``, for one axis."""
+    return without_batch(int(axis), rank, doing)[0]
 
-    Raises LoweringError for what float32 cannot hold, since the model would round it.
-    """
+
+def class_of(result: Any) -> type:
+    """The operation class behind a symbolic result: Keras does not export these classes."""
+    return type(keras.tree.flatten(result)[0]._keras_history.operation)
+
+
+def number(value: Any, rank: int, doing: str) -> NDArray[np.float64]:
+    """A constant operand as float64 without batch axis; ``rank``: of the arrays it meets."""
     values = np.asarray(keras.ops.convert_to_numpy(value) if hasattr(value, "dtype") else value)
     if values.dtype.kind not in "fiub":
         raise LoweringError(f"{doing} takes numbers", received=f"dtype {values.dtype}")
     values = values.astype(np.float64)
-    bad = ~np.isfinite(values) | (values.astype(np.float32) != values)
-    if bad.any():
-        raise LoweringError(
-            "a constant must be a number that float32 holds exactly",
-            received=repr(float(values[bad].ravel()[0])),
-            hint="Use a fraction of a power of two, such as 13/128 for 0.1",
-        )
+    if not np.isfinite(values).all():
+        bad = float(values[~np.isfinite(values)].ravel()[0])
+        raise LoweringError("a constant must be finite", received=repr(bad))
     if values.ndim > rank:
         if values.shape[0] != 1:
             raise LoweringError("a constant cannot differ between samples",
@@ -96,8 +98,3 @@ def number(value: Any, rank: int, doing: str) -> NDArray[np.float64]:
 def operand(value: Any, rank: int, doing: str) -> Any:
     """``value`` if it is a FixedArray, else as the constant ``number``."""
     return value if isinstance(value, FixedArray) else number(value, rank, doing)
-
-
-def power_of_two(value: Any) -> bool:
-    """Whether a number is a power of two."""
-    return dyadic(float(value))[0] == 1

@@ -20,14 +20,15 @@ from hgq_rtl.lowering.stock.rules import lowers, spatial_axes, without_batch
     keras.layers.GaussianNoise,
     keras.layers.GaussianDropout,
     keras.layers.ActivityRegularization,
+    keras.layers.AlphaDropout,
     keras.layers.Identity,
 )
-def _identity(layer: Any, x: FixedArray) -> FixedArray:
+def _identity(layer: Any, x: Any) -> Any:
     return x
 
 
 @lowers(keras.layers.Flatten)
-def _flatten(layer: Any, x: FixedArray) -> FixedArray:
+def _flatten(layer: Any, x: Any) -> Any:
     if layer.data_format == "channels_first" and x.ndim > 1:
         # Keras moves the channels to the end before it flattens.
         x = x.transpose(*range(1, x.ndim), 0)
@@ -35,18 +36,18 @@ def _flatten(layer: Any, x: FixedArray) -> FixedArray:
 
 
 @lowers(keras.layers.Reshape)
-def _reshape(layer: Any, x: FixedArray) -> FixedArray:
+def _reshape(layer: Any, x: Any) -> Any:
     return x.reshape(layer.target_shape)
 
 
 @lowers(keras.layers.Permute)
-def _permute(layer: Any, x: FixedArray) -> FixedArray:
+def _permute(layer: Any, x: Any) -> Any:
     return x.transpose([d - 1 for d in layer.dims])
 
 
 @lowers(keras.layers.RepeatVector)
-def _repeat_vector(layer: Any, x: FixedArray) -> FixedArray:
-    return x.like(np.repeat(x.elements[None], layer.n, axis=0))
+def _repeat_vector(layer: Any, x: Any) -> Any:
+    return np.repeat(x[None], layer.n, axis=0)
 
 
 @lowers(keras.layers.Concatenate)
@@ -61,35 +62,24 @@ def _pairs(value: Any) -> list[tuple[int, int]]:
 
 
 @lowers(keras.layers.ZeroPadding1D, keras.layers.ZeroPadding2D, keras.layers.ZeroPadding3D)
-def _zero_padding(layer: Any, x: FixedArray) -> FixedArray:
+def _zero_padding(layer: Any, x: Any) -> Any:
     pairs = _pairs(layer.padding)
-    axes = spatial_axes(layer, len(pairs))
-    return pad(x, dict(zip(axes, pairs, strict=True)), 0.0)
-
-
-def pad(x: FixedArray, pairs: dict[int, tuple[int, int]], value: float) -> FixedArray:
-    """``x`` with so many elements ``value`` before and after each axis."""
-    for axis, (before, after) in pairs.items():
-        n = x.shape[axis]
-        places = np.arange(-before, n + after)
-        rows = x.like(np.moveaxis(x.elements, axis, 0))
-        rows = rows.gather(np.where((places < 0) | (places >= n), -1, places), value)
-        x = x.like(np.moveaxis(rows.elements, 0, axis))
-    return x
+    widths = dict(zip(spatial_axes(layer, len(pairs)), pairs, strict=True))
+    return np.pad(x, [widths.get(axis, (0, 0)) for axis in range(x.ndim)])
 
 
 @lowers(keras.layers.Cropping1D)
-def _cropping_1d(layer: Any, x: FixedArray) -> FixedArray:
+def _cropping_1d(layer: Any, x: Any) -> Any:
     return _crop(x, (0,), _pairs(layer.cropping))
 
 
 @lowers(keras.layers.Cropping2D, keras.layers.Cropping3D)
-def _cropping(layer: Any, x: FixedArray) -> FixedArray:
+def _cropping(layer: Any, x: Any) -> Any:
     pairs = _pairs(layer.cropping)
     return _crop(x, spatial_axes(layer, len(pairs)), pairs)
 
 
-def _crop(x: FixedArray, axes: tuple[int, ...], pairs: list[tuple[int, int]]) -> FixedArray:
+def _crop(x: Any, axes: tuple[int, ...], pairs: list[tuple[int, int]]) -> Any:
     key = [slice(None)] * x.ndim
     for axis, (before, after) in zip(axes, pairs, strict=True):
         key[axis] = slice(before, x.shape[axis] - after)
@@ -97,19 +87,18 @@ def _crop(x: FixedArray, axes: tuple[int, ...], pairs: list[tuple[int, int]]) ->
 
 
 @lowers(keras.layers.UpSampling1D)
-def _up_sampling_1d(layer: Any, x: FixedArray) -> FixedArray:
-    return x.like(np.repeat(x.elements, layer.size, axis=0))
+def _up_sampling_1d(layer: Any, x: Any) -> Any:
+    return np.repeat(x, layer.size, axis=0)
 
 
 @lowers(keras.layers.UpSampling2D, keras.layers.UpSampling3D)
-def _up_sampling(layer: Any, x: FixedArray) -> FixedArray:
+def _up_sampling(layer: Any, x: Any) -> Any:
     if getattr(layer, "interpolation", "nearest") != "nearest":
         raise LoweringError(
             "only the nearest interpolation has a hardware form",
             received=f"interpolation={layer.interpolation!r}",
             hint="Use interpolation='nearest'",
         )
-    elements = x.elements
     for axis, n in zip(spatial_axes(layer, len(layer.size)), layer.size, strict=True):
-        elements = np.repeat(elements, n, axis=axis)
-    return x.like(elements)
+        x = np.repeat(x, n, axis=axis)
+    return x
