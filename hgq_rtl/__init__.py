@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("KERAS_BACKEND", "jax")  # read once, when keras is first imported
 
 if TYPE_CHECKING:
+    from hgq_rtl.compat.floats import quantize_model
     from hgq_rtl.design import Design
     from hgq_rtl.errors import HgqRtlError
     from hgq_rtl.flow import compile, trace
@@ -28,6 +29,7 @@ __all__ = [
     "lookup",
     "open_project",
     "quantize",
+    "quantize_model",
     "trace",
 ]
 
@@ -42,6 +44,7 @@ _HOMES = {
     "lookup": "hgq_rtl.lowering.apply",
     "open_project": "hgq_rtl.project.project",
     "quantize": "hgq_rtl.lowering.apply",
+    "quantize_model": "hgq_rtl.compat.floats",
     "trace": "hgq_rtl.flow",
 }
 

@@ -232,7 +232,7 @@ class Walk:
                 "this layer has no lowering",
                 received=f"{type(operation).__module__}.{kind}",
                 where=where,
-                hint=f"Supported: {', '.join(supported())}",
+                hint=_alternative(operation),
             )
         with located(where), self.build.at(here):
             result = method(*args, **kwargs)
@@ -285,6 +285,15 @@ def _arguments(node: Any, values: dict[int, FixedArray]) -> tuple[tuple[Any, ...
         if not (name in dropped and any(value is v for v in dropped[name]))
     }
     return args, kept
+
+
+def _alternative(operation: Any) -> str:
+    if getattr(operation, "weights", ()) and hasattr(keras.layers, type(operation).__name__):
+        return (
+            "Its weights are floats. hgq_rtl.quantize_model(model) makes quantized layers of a "
+            "Keras model, to be fine-tuned"
+        )
+    return f"Supported: {', '.join(supported())}"
 
 
 def supported() -> list[str]:
