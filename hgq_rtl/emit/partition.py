@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 
 from hgq_rtl.emit.names import Names
 from hgq_rtl.ir.graph import Graph
-from hgq_rtl.ir.node import Builder, Node
-from hgq_rtl.ir.ops import ADD, CAST, COMPARE, CONST, INPUT, MAX, MIN, REG, SHIFT
+from hgq_rtl.ir.node import Builder, Node, Op
+from hgq_rtl.ir.ops import ADD, CAST, COMPARE, CONST, INPUT, MAX, MIN, REG, SHIFT, SUM3
 from hgq_rtl.ir.verify import register_depths
 
 CLOCK = "clk"
-PART = "_lt"
-"""Suffix of the comparison inside a max or min."""
+PARTS: dict[Op, tuple[str, ...]] = {MAX: ("_lt",), MIN: ("_lt",), SUM3: ("_sum", "_adder")}
+"""Suffixes of the names inside an op: the comparison of a max or min, the upper part of a sum3
+before its low bits are joined to it, and the instance that adds.
+"""
 
 
 @dataclass
@@ -142,7 +144,8 @@ def _name_nodes(
             draft.name_of[node] = draft.names(f"{base}_s{depths[node]}")
             continue
         inside = graph.origin(node).partition("/")[2]
-        parts = (PART,) if node.op in (MAX, MIN) else ()
+        # A cast may carry the sum3 that it cuts.
+        parts = PARTS[SUM3] if node.op is CAST else PARTS.get(node.op, ())
         draft.name_of[node] = draft.names(f"{inside}_{label(node)}", *parts)
 
 
@@ -197,17 +200,22 @@ def _finish(draft: _Draft) -> None:
     )
     names = {draft.local[node]: name for node, name in draft.name_of.items()}
     kept = set(outputs)
+    users = module.graph.users
     for node in module.graph.nodes:
         if node.type.is_const or node.op is SHIFT:
             continue
         if node.op is INPUT:
             module.signals[node] = node.attrs[0]
-        elif node in kept or not _inline(node, module.signals):
+        elif node in kept or not _inline(node, module.signals, users[node]):
             module.signals[node] = names[node]
 
 
-def _inline(node: Node, signals: dict[Node, str]) -> bool:
-    """Whether a cast is a plain slice of a signal, best written where it is read."""
+def _inline(node: Node, signals: dict[Node, str], users: list[Node]) -> bool:
+    """Whether a cast is a plain slice of a signal, best written where it is read; or a sum3 is
+    cut by a cast, which then adds no more bits than are read.
+    """
+    if node.op is SUM3:
+        return len(users) == 1 and users[0].op is CAST
     if node.op is not CAST:
         return False
     arg = node.args[0]

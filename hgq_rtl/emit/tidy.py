@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass, field
 
 from hgq_rtl.emit.names import comment
-from hgq_rtl.emit.partition import PART, Module
+from hgq_rtl.emit.partition import PARTS, Module
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.node import Node
 
@@ -28,6 +28,9 @@ _READ = re.compile(r"(\\\$\d+ )(?:\[(\d+)(?::(\d+))?\])?")
 _MODULAR = re.compile(r" [-+*] |^- ")
 _TEMPORARY = re.compile(r"\\\$\d+ ")
 _REPEAT = re.compile(r"(?<=[{,] )(\w+(?:\[\d+\])?)((?:, \1){2,})(?=,| })")
+_INSTANCE = re.compile(r"  (\w+ #\()")
+_SPACE = re.compile(r"(\() | (?=\))")
+_OUTPUT = re.compile(r"\.y\((\w+)\)")
 _WAKE = re.compile(r"\\\$auto\$verilog_backend\S+ ")
 
 
@@ -38,6 +41,8 @@ class _Parsed:
     """What an always block drives."""
     assigns: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, list[str]] = field(default_factory=dict)
+    instances: dict[str, str] = field(default_factory=dict)
+    """By the signal that leaves them, the modules that are used, each on one line."""
     wakes: bool = False
 
 
@@ -69,6 +74,16 @@ def _parse(body: str) -> _Parsed | None:
             if target is None:
                 return None
             parsed.blocks[target[1]] = _compact(block)
+        elif match := _INSTANCE.fullmatch(line):
+            text = [match[1]]
+            while text[-1] != ");":
+                text.append(next(lines).strip())
+            one = _SPACE.sub(r"\1", " ".join(text))
+            one = re.sub(r"32'(?:s|)d(\d+)", r"\1", one)
+            output = _OUTPUT.search(one)
+            if output is None:
+                return None
+            parsed.instances[output[1]] = one
         else:
             return None
     return parsed
@@ -92,7 +107,8 @@ def _inline_cuts(parsed: _Parsed) -> None:
     of t that anything reads.
     """
     top: dict[str, int] = {}
-    for text in (*parsed.assigns.values(), *(line for b in parsed.blocks.values() for line in b)):
+    blocks = (line for block in parsed.blocks.values() for line in block)
+    for text in (*parsed.assigns.values(), *parsed.instances.values(), *blocks):
         for name, high, _ in _READ.findall(text):
             # A read of the whole temporary, without a slice, needs every bit.
             top[name] = max(top.get(name, 0), int(high) if high else 1 << 30)
@@ -122,6 +138,8 @@ def _inline_cuts(parsed: _Parsed) -> None:
 
     for name, value in parsed.assigns.items():
         parsed.assigns[name] = _READ.sub(rename, value)
+    for name, text in parsed.instances.items():
+        parsed.instances[name] = _READ.sub(rename, text)
     for block in parsed.blocks.values():
         block[:] = [_READ.sub(rename, line) for line in block]
 
@@ -185,8 +203,10 @@ def _replicate(match: re.Match[str]) -> str:
 
 def _temporaries(name: str, parsed: _Parsed, written: set[str]) -> list[str]:
     """Unwritten helpers that ``name`` reads: temporaries, and the comparison of a max."""
-    text = parsed.assigns.get(name, "") + "\n".join(parsed.blocks.get(name, []))
-    found = [name + PART] if name + PART in parsed.ranges and name + PART in text else []
+    text = parsed.assigns.get(name, "") + parsed.instances.get(name, "")
+    text += "\n".join(parsed.blocks.get(name, []))
+    found = [name + p for parts in PARTS.values() for p in parts if name + p in parsed.ranges]
+    found = [signal for signal in found if signal in text]
     found += _TEMPORARY.findall(text)
     fresh = [t for t in dict.fromkeys(found) if t in parsed.ranges and t not in written]
     return [d for t in fresh for d in (*_temporaries(t, parsed, written), t)]
@@ -199,6 +219,9 @@ def _statement(name: str, parsed: _Parsed, node: Node | None, is_port: bool) -> 
         head = [] if is_port else [f"  reg {parsed.ranges[name]}{name};"]
         first, *rest = parsed.blocks[name]
         return [*head, first + note, *rest]
+    if name in parsed.instances:
+        head = [] if is_port else [f"  wire {parsed.ranges[name]}{name};"]
+        return [*head, f"  {parsed.instances[name]}{note}"]
     value = parsed.assigns.get(name)
     if value is None:
         return [f"  wire {parsed.ranges[name]}{name};"]

@@ -16,6 +16,8 @@ from hgq_rtl.ir.node import Node
 VALID_IN, VALID_OUT, VALID = "valid_in", "valid_out", "valid"
 SHELLS = ("_axis", "_sv", "_sv_types", "_vhdl", "_vhdl_types")
 """Suffixes of the modules and packages around a core, which no layer may take."""
+LIBRARY = ("ternary_adder",)
+"""Modules of rtl_templates/ that layers may use: no layer may take their names."""
 
 
 def assemble(
@@ -25,7 +27,7 @@ def assemble(
     convert: Callable[[Sequence[Module]], list[str]],
 ) -> Emitted:
     """All files of a design; ``convert`` gives the text of the layer modules."""
-    modules = Names()
+    modules = Names(*LIBRARY)
     top = modules(info.name)
     packed_top = modules(f"{top}_packed")
     for suffix in SHELLS:

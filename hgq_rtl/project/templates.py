@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape
 
 import jinja2
 
+from hgq_rtl.assets import asset_folder
 from hgq_rtl.errors import ProjectError
-from hgq_rtl.project.assets import asset_folder
 
 _TCL_SAFE = re.compile(r"[A-Za-z0-9_./-]")
 

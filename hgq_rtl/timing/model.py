@@ -25,8 +25,10 @@ from hgq_rtl.ir.ops import (
     OR,
     REG,
     SHIFT,
+    SUM3,
     TABLE,
     XOR,
+    sum3_copied,
 )
 
 DEVICES = Path(__file__).parent / "devices"
@@ -89,6 +91,11 @@ def _add(node: Node) -> tuple[str, int]:
     return ("add.const" if any(arg.type.is_const for arg in node.args) else "add"), bits
 
 
+def _sum3(node: Node) -> tuple[str, int]:
+    bits = node.type.width - sum3_copied(node)
+    return ("sum3", bits) if bits else FREE
+
+
 def _extremum(node: Node) -> tuple[str, int]:
     types = [arg.type for arg in node.args]
     if any(t.is_zero for t in types):
@@ -125,6 +132,7 @@ def _logic(node: Node) -> tuple[str, int]:
 
 SIZES: Mapping[Op, Callable[[Node], tuple[str, int]]] = {
     ADD: _add,
+    SUM3: _sum3,
     MAX: _extremum,
     MIN: _extremum,
     MUX: _mux,
@@ -138,7 +146,7 @@ SIZES: Mapping[Op, Callable[[Node], tuple[str, int]]] = {
 """For each op with logic: the row that describes a node, and the bits that row counts."""
 
 ROWS = (
-    *("add", "add.const", "max", "max.const", "max.zero", "mux", "mux.const"),
+    *("add", "add.const", "sum3", "max", "max.const", "max.zero", "mux", "mux.const"),
     *("compare.lt", "compare.lt.const", "compare.eq", "compare.eq.const"),
     *("mul", "mul.bit", "and", "or", "xor"),
 )

@@ -32,6 +32,7 @@ from hgq_rtl.ir.ops import (
     MUX,
     OR,
     SHIFT,
+    SUM3,
     TABLE,
     XOR,
     constant,
@@ -90,6 +91,8 @@ class _Cases:
     def attrs(self, op, args: Sequence[Node]) -> dict[str, object]:
         if op is ADD:
             return {"sub": self.rng.random() < 0.5}
+        if op is SUM3:
+            return {"sub": self.rng.randint(0, 2)}
         if op is COMPARE:
             return {"kind": self.rng.choice(["lt", "eq"])}
         if op is SHIFT:
@@ -140,6 +143,9 @@ def _op_cases(cases: _Cases, count: int) -> None:
             for _ in range(4):
                 cases.add(CAST, cases.input(cases.type(8)))
             cases.add(TABLE, cases.any(5))
+            wide = cases.add(SUM3, cases.any(), cases.any(), cases.any())
+            cases.add(SUM3, cases.any(9), cases.any(9), cases.any(9))
+            cases.add(CAST, cases.build(SUM3, *wide.args, sub=index % 3))
             same = cases.any()
             cases.add(ADD, same, same)
             # Operands that do not overlap, in both orders: wires unless something is subtracted.
@@ -154,7 +160,9 @@ def _network(cases: _Cases, depth: int) -> None:
     pool = [cases.input(cases.type(12)) for _ in range(8)]
     for index in range(depth):
         with cases.build.at(LAYERS[index // 4 % len(LAYERS)]):
-            op = cases.rng.choice([*BINARY, ADD, ADD, MAX, MUX, CAST, CAST, SHIFT, TABLE])
+            op = cases.rng.choice(
+                [*BINARY, ADD, ADD, SUM3, SUM3, MAX, MUX, CAST, CAST, SHIFT, TABLE]
+            )
             picked = [cases.rng.choice(pool[-12:]) for _ in range(op.arity or 1)]
             if op is MUX:
                 picked[0] = cases.build(COMPARE, picked[0], picked[1], kind="lt")

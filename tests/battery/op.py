@@ -49,6 +49,9 @@ def nodes(draw, name: str) -> Node:
         return build(
             op, *_fresh(build, draw(types(0, (0, 0)).filter(_is_bit)), draw(types()), draw(types()))
         )
+    if name == "sum3":
+        sub = draw(st.integers(0, 2))
+        return build(op, *_fresh(build, *(draw(types()) for _ in range(3))), sub=sub)
     if op.arity == 2:
         attrs = {"sub": draw(st.booleans())} if name == "add" else {}
         attrs |= {"kind": draw(st.sampled_from(["lt", "eq"]))} if name == "compare" else {}

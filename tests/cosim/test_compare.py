@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hgq_rtl.assets import asset_folder
 from hgq_rtl.cosim.compare import (
     Expected,
     first_different_node,
@@ -20,7 +21,6 @@ from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Builder
 from hgq_rtl.ir.ops import INPUT
 from hgq_rtl.ir.text import node_ids
-from hgq_rtl.project.assets import asset_folder
 from tests.cosim.design import tiny
 
 INPUTS = np.array([[1, 0, 2, 3], [-8, 0, 0, 1]])

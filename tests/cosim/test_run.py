@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from hgq_rtl.assets import asset_folder
 from hgq_rtl.cosim.run import run_regression
 from hgq_rtl.errors import CosimError
-from hgq_rtl.project.assets import asset_folder
 
 
 def regression(tmp_path, program):

@@ -10,7 +10,7 @@ from hgq_rtl.errors import PassError
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder
-from hgq_rtl.ir.ops import ADD, CAST, DOT, INPUT, MAX, ROUND, SHIFT, cast, constant
+from hgq_rtl.ir.ops import ADD, CAST, DOT, INPUT, MAX, ROUND, SHIFT, SUM3, cast, constant
 from hgq_rtl.ir.text import to_text
 from hgq_rtl.ir.verify import NATIVE, verify
 from hgq_rtl.passes.cmvm import cmvm
@@ -20,6 +20,7 @@ from hgq_rtl.passes.pipeline import DEFAULT, bisect, run
 from hgq_rtl.passes.round_first import round_first
 from hgq_rtl.passes.simplify import simplify
 from hgq_rtl.passes.target import anywhere, default_target
+from hgq_rtl.passes.ternary import ternary
 from tests.battery.equivalence import assert_equivalent, graphs
 
 TARGET = default_target()
@@ -240,3 +241,58 @@ def test_driver_refuses_unknown_passes(skip, message):
     with pytest.raises(PassError) as error:
         run(_sample(), skip=skip)
     assert str(error.value) == message
+
+
+def adds(graph):
+    return [n.op.name for n in graph.nodes if n.op in (ADD, SUM3)]
+
+
+def by_threes(graph, **options):
+    return ternary(
+        graph, lambda node: node.op in (ADD, SUM3), lambda node: node.type.width, **options
+    )
+
+
+def test_ternary_takes_half_the_adders():
+    build = Builder()
+    ins = inputs(build, *[S4] * 7)
+    total = ins[0]
+    for j, x in enumerate(ins[1:]):
+        total = build(ADD, total, build(SHIFT, x, bits=j % 3), sub=j % 2 == 1)
+    graph = single(build, ins, total)
+    result = by_threes(graph)
+    assert_equivalent(graph, result)
+    assert adds(result) == ["sum3"] * 3
+    assert result.outputs[0].type == total.type
+
+
+def test_ternary_leaves_what_others_read():
+    build = Builder()
+    a, b, c, d = ins = inputs(build, *[S4] * 4)
+    shared = build(ADD, a, b, sub=False)
+    outputs = (build(ADD, shared, c, sub=False), build(ADD, shared, d, sub=True))
+    graph = Graph(build, tuple(ins), outputs, ("p", "q"))
+    assert by_threes(graph).outputs == outputs
+
+
+def test_ternary_looks_through_casts_that_cut_no_bit_that_is_read():
+    build = Builder()
+    a, b, c = ins = inputs(build, *[S4] * 3)
+    inner = cast(build, build(ADD, a, b, sub=False), 0, 4, True)
+    for width, ops in ((4, ["sum3"]), (5, ["add", "add"])):
+        graph = single(build, ins, cast(build, build(ADD, inner, c, sub=True), 0, width, True))
+        result = by_threes(graph)
+        assert_equivalent(graph, result)
+        assert adds(result) == ops
+
+
+def test_ternary_keeps_the_latest_output_in_time():
+    build = Builder()
+    ins = inputs(build, *[S4] * 4)
+    pairs = [build(ADD, *ins[j : j + 2], sub=False) for j in (0, 2)]
+    graph = single(build, ins, build(ADD, *pairs, sub=False))
+    # Two levels either way if a sum of three is as fast as one of two ...
+    assert adds(by_threes(graph, slack=0)) == ["add", "sum3"]
+    # ... but not if it is slower.
+    slow = ternary(graph, lambda n: {ADD: 2, SUM3: 3}.get(n.op, 0), lambda n: n.type.width, 0)
+    assert slow.outputs == graph.outputs

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from hgq_rtl.assets import asset_folder
 from hgq_rtl.errors import ProjectError
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.interface import Interface, Port, Quantization
 from hgq_rtl.ir.text import to_text
 from hgq_rtl.project import open_project, write_project
 from hgq_rtl.project import project as project_module
-from hgq_rtl.project.assets import asset_folder
 from hgq_rtl.project.contents import contents
 from hgq_rtl.project.ports import from_json, to_json
 from hgq_rtl.project.templates import fill, plain, tcl_word

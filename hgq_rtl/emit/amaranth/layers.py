@@ -10,11 +10,13 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from amaranth.back import rtlil
-from amaranth.hdl import Cat, ClockDomain, Const, Module, Mux, Shape, Signal, Value
+from amaranth.hdl import Cat, ClockDomain, Const, Instance, Module, Mux, Shape, Signal, Value
 
+from hgq_rtl.assets import asset_folder
 from hgq_rtl.emit import partition as parts
 from hgq_rtl.emit import store, verilog_top, workers
 from hgq_rtl.emit.backend import CoreInfo, Emitted
@@ -39,8 +41,10 @@ from hgq_rtl.ir.ops import (
     OR,
     REG,
     SHIFT,
+    SUM3,
     TABLE,
     XOR,
+    sum3_copied,
 )
 
 Rule = Callable[..., Any]
@@ -48,6 +52,9 @@ RULES: dict[Op, Rule] = {}
 """Each gets the module, the node, the target signal, then the arguments, each a Value of exactly
 its node's width and sign; it returns the result, which may be wider but must have the right value.
 """
+
+TERNARY = "ternary_adder"
+"""The module of rtl_templates/ that adds three numbers."""
 
 MAX_BITS = (1 << 16) - 8
 """Amaranth numbers the bits of a wire, and of all input ports together, with 16 bits."""
@@ -153,7 +160,7 @@ def _extremum(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
         x, negative = _fit(x, width), x[-1]
         return Mux(negative, zero, x) if node.op is MAX else Mux(negative, x, zero)
     a, b = _pair(node, a, b)
-    less = Signal(1, name=f"{out.name}{parts.PART}")
+    less = Signal(1, name=out.name + parts.PARTS[MAX][0])
     m.d.comb += less.eq(a < b)
     a, b = _fit(a, width), _fit(b, width)
     return Mux(less, b, a) if node.op is MAX else Mux(less, a, b)
@@ -175,13 +182,62 @@ def _compare(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
 
 
 @emits(CAST)
-def _cast(m: Module, node: Node, out: Signal | None, a: Value) -> Value:
+def _cast(m: Module, node: Node, out: Signal | None, a: Value | _Sum) -> Value | None:
     drop, width = node.type.exp - node.args[0].type.exp, node.type.width
+    if isinstance(a, _Sum):
+        a = a.build(m, out, drop + width)
+        if a is out:
+            return None
     if drop >= len(a):
         a = a[-1].as_signed()  # only copies of the sign are left
     else:
         a = _as(a[drop:], a.shape().signed)
     return _as(_fit(a, width), node.type.signed)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """A sum3 that no signal holds, until the cast that reads it says how many bits it needs."""
+
+    node: Node
+    args: tuple[Value, ...]
+
+    def build(self, m: Module, out: Signal, width: int) -> Value:
+        """At most ``width`` bits of the sum: an instance, and the low bits that need no adder.
+
+        Where these are all bits of ``out``, it is driven and returned.
+        """
+        node, args = self.node, self.args
+        types = [arg.type for arg in node.args]
+        exp = node.type.exp
+        aligned = [_aligned(x, t, exp) for x, t in zip(args, types, strict=True)]
+        width = min(width, node.type.width)
+        copied = min(sum3_copied(node), width)
+        low = min((t.exp, j) for j, t in enumerate(types) if not t.is_zero)[1] if copied else 0
+        if copied == width:
+            return _as(_fit(aligned[low], width), node.type.signed)
+        whole = not copied and width == len(out)
+        upper = out if whole else Signal(width - copied, name=out.name + parts.PARTS[SUM3][0])
+        m.submodules[out.name + parts.PARTS[SUM3][1]] = Instance(
+            TERNARY,
+            p_WIDTH=width - copied,
+            p_SUB=node.attrs[0],
+            **{f"i_{pin}": _fit(x, width)[copied:] for pin, x in zip("abc", aligned, strict=True)},
+            o_y=upper,
+        )
+        if whole:
+            return out
+        value = Cat(_fit(aligned[low], copied), upper) if copied else upper
+        return _as(value, node.type.signed)
+
+
+@emits(SUM3)
+def _sum3(m: Module, node: Node, out: Signal | None, *args: Value) -> Value | _Sum | None:
+    pending = _Sum(node, args)
+    if out is None:
+        return pending
+    value = pending.build(m, out, node.type.width)
+    return None if value is out else value
 
 
 @emits(TABLE)
@@ -306,7 +362,11 @@ class AmaranthBackend:
 
     def emit(self, graph: Graph, interface: Interface, info: CoreInfo) -> Emitted:
         """See ``hgq_rtl.emit.backend.emit``."""
-        return verilog_top.assemble(graph, interface, info, convert)
+        emitted = verilog_top.assemble(graph, interface, info, convert)
+        if not any(node.op is SUM3 for node in graph.nodes):
+            return emitted
+        text = (asset_folder("rtl_templates") / f"{TERNARY}.v").read_text()
+        return replace(emitted, files={f"{TERNARY}.v": text, **emitted.files})
 
 
 BACKEND = AmaranthBackend()

@@ -12,7 +12,7 @@ from hgq_rtl.ir.node import Op
 from hgq_rtl.ir.ops.choice import COMPARE, MAX, MIN, MUX
 from hgq_rtl.ir.ops.common import BIT, aligned
 from hgq_rtl.ir.ops.cut import CAST, ROUND, cast, cast_window, restrict
-from hgq_rtl.ir.ops.linear import ADD, DOT, MUL, SHIFT, csd, dot_terms, sum_tree
+from hgq_rtl.ir.ops.linear import ADD, DOT, MUL, SHIFT, SUM3, csd, dot_terms, sum3_copied, sum_tree
 from hgq_rtl.ir.ops.logic import AND, OR, TABLE, XOR
 from hgq_rtl.ir.ops.sources import CONST, INPUT, REG, constant
 
@@ -23,6 +23,7 @@ OPS: dict[str, Op] = {
         CONST,
         SHIFT,
         ADD,
+        SUM3,
         DOT,
         MUL,
         MAX,
@@ -58,6 +59,7 @@ __all__ = [
     "REG",
     "ROUND",
     "SHIFT",
+    "SUM3",
     "TABLE",
     "XOR",
     "aligned",
@@ -67,5 +69,6 @@ __all__ = [
     "csd",
     "dot_terms",
     "restrict",
+    "sum3_copied",
     "sum_tree",
 ]

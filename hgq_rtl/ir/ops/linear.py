@@ -40,6 +40,54 @@ ADD = Op("add", 2, ("sub",), _add_infer, _add_evaluate, demand_below)
 """a + b, or a - b where ``sub``."""
 
 
+def _sum3_signs(attrs: Attrs) -> tuple[int, int, int]:
+    (sub,) = attrs
+    if sub not in (0, 1, 2):
+        raise IRError("a sum3 subtracts its last 0, 1 or 2 arguments", received=repr(sub))
+    return 1, -1 if sub == 2 else 1, -1 if sub else 1
+
+
+def _sum3_infer(types: Types, attrs: Attrs) -> Fixed:
+    exp = common_exp(*types)
+    lo = hi = 0
+    for t, sign in zip(types, _sum3_signs(attrs), strict=True):
+        t = t.at(exp)
+        lo += t.lo if sign > 0 else -t.hi
+        hi += t.hi if sign > 0 else -t.lo
+    return Fixed(lo, hi, exp)
+
+
+def _sum3_evaluate(node: Node, *args: Ints) -> Ints:
+    a, b, c = (aligned(x, node.type.exp, n) for x, n in zip(node.args, args, strict=True))
+    (sub,) = node.attrs
+    b = a - b if sub == 2 else a + b
+    return b - c if sub else b + c
+
+
+def _sum3_expand(build: Builder, node: Node) -> Node:
+    (a, b, c), (sub,) = node.args, node.attrs
+    return build(ADD, build(ADD, a, b, sub=sub == 2), c, sub=sub > 0)
+
+
+SUM3 = Op("sum3", 3, ("sub",), _sum3_infer, _sum3_evaluate, demand_below, _sum3_expand)
+"""a + b + c with the last ``sub`` arguments subtracted, where a target adds three at once."""
+
+
+def sum3_copied(node: Node) -> int:
+    """Low bits of a sum3 that only one argument has, and that are copied: none if it is
+    subtracted.
+    """
+    signs = _sum3_signs(node.attrs)
+    order = sorted(
+        (arg.type.exp, sign)
+        for arg, sign in zip(node.args, signs, strict=True)
+        if not arg.type.is_zero
+    )
+    if len(order) < 2 or order[0][1] < 0:
+        return 0
+    return min(order[1][0] - order[0][0], node.type.width)
+
+
 def dot_terms(types: Types, attrs: Attrs) -> tuple[int, list[int], int]:
     """A dot as (result exponent, integer coefficient of every argument's n, integer constant)."""
     weights, wexp, bias, bias_exp = attrs

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hgq_rtl.errors import ProjectError
 
-PACKAGE = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
 
 
 def asset_folder(name: str, package: Path = PACKAGE) -> Path:
