@@ -139,10 +139,7 @@ def peer(tool: str, model: Path, lock: Path | None, place: bool) -> dict[str, An
 
 
 def _without_memories(text: str, files: Mapping[str, str]) -> str:
-    """da4ml reads tables from files with $readmemh, which Yosys cannot map without a cell: as cases.
-
-    The module keeps its function: one case per line of the file.
-    """
+    """da4ml's tables, read from files with $readmemh, as cases: Yosys cannot map the former."""
     if "$readmemh" not in text:
         return text
     memories = {n: t.split() for n, t in files.items() if n.endswith(".mem")}
@@ -166,8 +163,8 @@ def ours(
     model: Path, stages: int, device: str, lock: Path | None, place: bool, **options: Any
 ) -> dict[str, Any]:
     """Our row at that many stages between registered inputs and outputs."""
-    command = [sys.executable, "-m", "benchmarks.peers", "--convert", str(model),
-               "--stages", str(stages), "--device", device, "--options", json.dumps(options)]  # fmt: skip
+    command = [sys.executable, "-m", "benchmarks.peers", "--convert", str(model)]
+    command += ["--stages", str(stages), "--device", device, "--options", json.dumps(options)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if done.returncode:
         return {"error": done.stderr.strip().splitlines()[-1][:300]}

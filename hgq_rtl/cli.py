@@ -47,7 +47,12 @@ def _reports_errors(command: Callable[..., None]) -> Callable[..., None]:
 def compile_command(
     model: Annotated[Path, typer.Argument(help="Model file saved by model.save(), .keras.")],
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="Project folder to write.")],
-    clock_ns: Annotated[float, typer.Option(help="Clock period in ns.")],
+    clock_ns: Annotated[float | None, typer.Option(help="Clock period in ns.")] = None,
+    stages: Annotated[
+        int | None,
+        typer.Option(help="Number of stages; without --clock-ns, at the fastest clock for them."),
+    ] = None,
+    max_latency_ns: Annotated[float | None, typer.Option(help="Fail beyond this latency.")] = None,
     device: Device = "xcvu13p-2",
     name: Annotated[str | None, typer.Option(help="Name of the design.")] = None,
     input: Annotated[
@@ -84,6 +89,8 @@ def compile_command(
     delivery = Delivery(in_beat, out_beat, global_retiming, dict(map(_placed, place or [])))
     options: dict[str, Any] = {
         "clock_ns": clock_ns,
+        "stages": stages,
+        "max_latency_ns": max_latency_ns,
         "inputs": dict(map(_declared, input or [])),
         "name": name,
         "skip": skip or [],

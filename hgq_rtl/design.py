@@ -15,18 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgq_rtl.emit.backend import CoreInfo, Emitted, emit
+from hgq_rtl.errors import ScheduleError
 from hgq_rtl.ir.evaluate import evaluate
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.text import to_text
-from hgq_rtl.passes.pipeline import PassRecord, run
+from hgq_rtl.passes.pipeline import DEFAULT, PassRecord, check_names, run
 from hgq_rtl.passes.target import Target
+from hgq_rtl.passes.ternary import BY_THREES
 from hgq_rtl.project.core import Core, check_name
 from hgq_rtl.project.delivery import Delivery
 from hgq_rtl.project.project import Project, write_project
 from hgq_rtl.report.facts import facts
 from hgq_rtl.report.table import Report
-from hgq_rtl.schedule.greedy import clock_ps, schedule
+from hgq_rtl.schedule.greedy import clock_ps, schedule, shortest_clock
 from hgq_rtl.schedule.minimal import fewest_registers
 from hgq_rtl.schedule.registers import insert_registers
 from hgq_rtl.schedule.schedule import Schedule
@@ -159,7 +161,9 @@ def build_design(
     interface: Interface,
     *,
     name: str,
-    clock_ns: float,
+    clock_ns: float | None = None,
+    stages: int | None = None,
+    max_latency_ns: float | None = None,
     device: str | Path = "xcvu13p-2",
     skip: Collection[str] = (),
     dump: Path | None = None,
@@ -176,32 +180,83 @@ def build_design(
     """
     check_name(name)
     model = load_device(device)
-    graph, records = run(lowered, target=Target(model), skip=skip, dump=dump, progress=progress)
-    progress("schedule")
-    stages = schedule(
-        graph,
-        model,
-        clock_ns,
-        register_inputs=register_inputs,
-        register_outputs=register_outputs,
+    check_names(DEFAULT, skip)
+    *_, (last, _) = DEFAULT
+    graph, records = run(
+        lowered,
+        target=Target(model),
+        passes=DEFAULT[:-1],
+        skip=[name for name in skip if name != last],
+        dump=dump,
+        progress=progress,
     )
-    stages.check(graph, model, clock_ps(clock_ns))
+    registers = {"register_inputs": register_inputs, "register_outputs": register_outputs}
+    wanted = _Clock(model, clock_ns, stages, registers)
+    if last not in skip and model.target in BY_THREES:
+        progress(last)
+        graph, more = _by_threes(graph, wanted)
+        records += more
+    progress("schedule")
+    clock_ns, plan = wanted.schedule(graph)
+    plan.check(graph, model, clock_ps(clock_ns))
+    if max_latency_ns is not None and plan.latency * clock_ns > max_latency_ns:
+        raise ScheduleError(
+            f"the latency is {plan.latency} clocks = {plan.latency * clock_ns:g} ns",
+            received=f"max_latency_ns={max_latency_ns:g}",
+            hint="Ask for fewer stages, a faster device, or registers at one end only",
+        )
     if minimize_registers:
         progress("registers")
-        stages = fewest_registers(graph, model, clock_ps(clock_ns), stages)
+        plan = fewest_registers(graph, model, clock_ps(clock_ns), plan)
     return Design(
         name=name,
         lowered=lowered,
         graph=graph,
-        scheduled=insert_registers(graph, stages),
+        scheduled=insert_registers(graph, plan),
         interface=_with_types(interface, graph),
-        schedule=stages,
+        schedule=plan,
         device=model,
         clock_ns=float(clock_ns),
         passes=tuple(records),
         notes=dict(notes or {}),
         reference=reference,
     )
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """What was asked for: a period, a number of stages, or both."""
+
+    model: DelayModel
+    clock_ns: float | None
+    stages: int | None
+    registers: Mapping[str, bool]
+
+    def schedule(self, graph: Graph) -> tuple[float, Schedule]:
+        """The clock in ns, and a schedule for it; the fastest clock if only stages are given."""
+        clock_ns = self.clock_ns
+        if clock_ns is None:
+            if self.stages is None:
+                raise ScheduleError("neither a clock period nor a number of stages is given")
+            clock_ns = shortest_clock(graph, self.model, self.stages) / 1000
+        return clock_ns, schedule(graph, self.model, clock_ns, stages=self.stages, **self.registers)
+
+
+def _by_threes(graph: Graph, wanted: _Clock) -> tuple[Graph, list[PassRecord]]:
+    """Sums of three as far as they cost no stage: without limit, or not on the slowest path.
+
+    Without a clock to meet, area comes first.
+    """
+    latency = wanted.schedule(graph)[1].latency if wanted.clock_ns is not None else None
+    for late in (None, 0):
+        target = Target(wanted.model, late_ps=late)
+        other, records = run(graph, target=target, passes=DEFAULT[-1:])
+        try:
+            if latency is None or wanted.schedule(other)[1].latency <= latency:
+                return other, records[1:]
+        except ScheduleError:
+            continue  # a sum of three alone is slower than the clock
+    return graph, []
 
 
 def _with_types(interface: Interface, graph: Graph) -> Interface:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hgq_rtl.design import Design, Progress, build_design, silent
+from hgq_rtl.errors import ScheduleError
 from hgq_rtl.project.core import check_name
 from hgq_rtl.schedule.greedy import clock_ps
 from hgq_rtl.timing.model import load_device
@@ -16,7 +17,9 @@ from hgq_rtl.timing.model import load_device
 def compile(
     model: Any,
     *,
-    clock_ns: float,
+    clock_ns: float | None = None,
+    stages: int | None = None,
+    max_latency_ns: float | None = None,
     device: str | Path = "xcvu13p-2",
     inputs: Mapping[str, tuple[int, int, int]] | None = None,
     name: str | None = None,
@@ -31,7 +34,10 @@ def compile(
     """Compile a trained Keras model into pipelined logic, one result per clock.
 
     ``model``: a functional or Sequential model, or the path of a ``.keras`` file.
-    ``clock_ns``: the clock period in nanoseconds. ``device``: a name of ``hgq-rtl devices`` or the
+    ``clock_ns``: the clock period in nanoseconds. ``stages``: how many times the logic is cut, not
+    counting registers at the ports; with a clock, as many stages as asked for, without one, the
+    fastest clock that so many stages allow. One of the two is needed. ``max_latency_ns``: an error
+    if the latency is longer. ``device``: a name of ``hgq-rtl devices`` or the
     path of a TOML file. ``inputs``: (k, i, f) by input name, where the data is already on a
     fixed-point grid and no quantizer defines the port. ``name``: of the design and its top module
     (default: the model's). ``skip``: passes to leave out. ``dump``: a folder for the graph after
@@ -42,7 +48,13 @@ def compile(
     Raises an HgqRtlError that names the layer for whatever cannot become exact hardware.
     """
     # Cheap mistakes first: nothing below is worth waiting for with a clock of 0.
-    clock_ps(clock_ns)
+    if clock_ns is None and stages is None:
+        raise ScheduleError(
+            "neither a clock period nor a number of stages is given",
+            hint="compile(model, clock_ns=...) or compile(model, stages=...)",
+        )
+    if clock_ns is not None:
+        clock_ps(clock_ns)
     load_device(device)
     if name is not None:
         check_name(name)
@@ -74,6 +86,8 @@ def compile(
         lowered.interface,
         name=name or models.identifier(model.name),
         clock_ns=clock_ns,
+        stages=stages,
+        max_latency_ns=max_latency_ns,
         device=device,
         skip=skip,
         dump=None if dump is None else Path(dump),

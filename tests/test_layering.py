@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "report": {"schedule", "timing", "ir", "errors"},
     "synth": {"project", "errors"},
     "doctor": set(),
-    "design": {"emit", "ir", "passes", "project", "report", "schedule", "timing"},
+    "design": {"emit", "errors", "ir", "passes", "project", "report", "schedule", "timing"},
     "flow": {"design", "errors", "lowering", "project", "schedule", "timing"},
     "cli": None,
     "__init__": None,

@@ -20,6 +20,7 @@ from hgq_rtl.passes.narrow import narrow
 from hgq_rtl.passes.round_first import round_first
 from hgq_rtl.passes.simplify import simplify
 from hgq_rtl.passes.target import Pass, Target, anywhere, default_target
+from hgq_rtl.passes.ternary import by_threes
 
 DEFAULT: tuple[tuple[str, Pass], ...] = (
     ("simplify", anywhere(simplify)),
@@ -34,6 +35,9 @@ DEFAULT: tuple[tuple[str, Pass], ...] = (
     ("narrow", anywhere(narrow)),
     # Narrowing leaves casts of casts.
     ("simplify-4", anywhere(simplify)),
+    # The other passes know sums of two. Last: ``design`` runs it by itself, for it depends on the
+    # clock how late the sums may be.
+    ("ternary", by_threes),
 )
 """Every pass in order. The last graph holds native ops only."""
 
@@ -64,7 +68,7 @@ def run(
     so many passes (and then what a backend needs), to bisect a wrong result. ``dump`` is a
     folder that receives the graph's text after each pass.
     """
-    _check_names(passes, skip)
+    check_names(passes, skip)
     target = target or default_target()
     verify(graph, LOWERED)
     types = [node.type for node in graph.outputs]
@@ -119,7 +123,8 @@ def bisect(
     return passes[low - 1][0] if low else "lower"
 
 
-def _check_names(passes: tuple[tuple[str, Pass], ...], skip: Collection[str]) -> None:
+def check_names(passes: tuple[tuple[str, Pass], ...], skip: Collection[str]) -> None:
+    """Raise PassError for a name in ``skip`` that is no pass, or none that can be left out."""
     names = [name for name, _ in passes]
     for name in skip:
         if name not in names:

@@ -17,11 +17,13 @@ class Target:
     """The device, and how much time may be spent to save area.
 
     ``extra_levels``: how many adders later than the fastest tree the slowest output of a matrix
-    may come.
+    may come. ``late_ps``: how much later than with sums of two the slowest output of the design may
+    come with sums of three; None: any amount.
     """
 
     device: DelayModel
     extra_levels: int = 1
+    late_ps: int | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -5,33 +5,63 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from math import inf
 
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import ADD, CAST, SHIFT, SUM3, constant
+from hgq_rtl.passes.target import Target
+
+BY_THREES = ("xilinx-us+", "xilinx-7")
+"""Targets whose LUTs add three numbers at one LUT per bit."""
 
 Measure = Callable[[Node], float]
+Term = tuple[Node, int, bool]
+"""A node, the shift it is read at, and whether it is subtracted."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sum:
     """A tree of additions that nobody reads inside, as the list of its terms."""
 
-    terms: list[tuple[Node, int, bool]]
-    """Each a node, the shift it is read at, and whether it is subtracted."""
+    terms: list[Term]
     adders: list[Node]
     """The additions of the tree as it is."""
+    top: int | None
+    """Bits from 2^top on do not matter; None: all do."""
+    dissolved: bool = False
+    """Whether it took in the terms of another sum, which then is not needed for it."""
+
+
+def early(arrival: float, top: int) -> tuple[float, float]:
+    """Terms in the order in which they arrive, the lowest first among equals."""
+    return arrival, top
+
+
+def low(arrival: float, top: int) -> tuple[float, float]:
+    """Terms in the order of their highest bits, the earliest first among equals."""
+    return top, arrival
+
+
+def by_threes(graph: Graph, target: Target) -> Graph:
+    """Form sums of three numbers where the target adds three at the area of two."""
+    device = target.device
+    if device.target not in BY_THREES:
+        return graph
+    return ternary(graph, device.delay, device.cost, target.late_ps)
 
 
 def ternary(graph: Graph, delay: Measure, area: Measure, slack: float | None = None) -> Graph:
     """Regroup sums whose parts nobody else reads into sums of three.
 
-    The earliest terms are added first, three at a time. A sum stays as it was where that takes no
-    more area. ``delay`` and ``area``: of one operation on the target. ``slack``: how much later
-    than before the latest output may be, in units of ``delay``; None: any amount.
+    Terms are added three at a time, in the order that takes the least area. A sum of two that
+    several others read is dissolved into all of them where these have room for one more term.
+    ``delay`` and ``area``: of one operation on the target. ``slack``: how much later than before
+    the latest output may be, in units of ``delay``; None: any amount.
     """
     build = graph.builder
     sums = _sums(graph)
+    _dissolve(graph, sums)
     before, after = _Arrival(delay), _Arrival(delay)
     limit = max((before(node) for node in graph.outputs), default=0.0)
     tail = _tails(graph, delay)
@@ -41,23 +71,27 @@ def ternary(graph: Graph, delay: Measure, area: Measure, slack: float | None = N
             continue
         build.set_origin(build.origins.get(node, ""))
         new[node] = build.make(node.op, tuple([new[arg] for arg in node.args]), node.attrs)
-        if node not in sums:
+        whole = sums.get(node)
+        if whole is None or len(whole.terms) < 3:
             continue
-        total, made = _regrouped(build, sums[node], new, after)
-        other = build.make(CAST, (total,), node.attrs) if node.op is CAST else total
         latest = max(before(node), limit + slack - tail[node]) if slack is not None else None
-        if (
-            other.type == new[node].type
-            and sum(map(area, made)) < sum(area(new[adder]) for adder in sums[node].adders)
-            and (latest is None or after(other) <= latest)
-        ):
-            new[node] = other
+        best = new[node]
+        # To keep the tree would keep what was dissolved into it, too.
+        least = inf if whole.dissolved else sum(area(new[adder]) for adder in whole.adders)
+        for order in (early, low):
+            total, made = _regrouped(build, whole, new, after, order)
+            other = build.make(CAST, (total,), node.attrs) if node.op is CAST else total
+            takes = sum(map(area, made))
+            in_time = latest is None or after(other) <= latest
+            if other.type == new[node].type and takes < least and in_time:
+                best, least = other, takes
+        new[node] = best
     build.set_origin("")
     return graph.with_outputs(new[node] for node in graph.outputs)
 
 
 def _sums(graph: Graph) -> dict[Node, Sum]:
-    """Every sum of three terms or more, by the node that stands for it.
+    """Every sum, by the node that stands for it.
 
     That is its last addition, or the cast that alone reads it and says which bits matter.
     """
@@ -74,8 +108,7 @@ def _sums(graph: Graph) -> dict[Node, Sum]:
         cut = user.op is CAST and user.attrs[0] <= node.type.exp
         whole = _collect(node, alone, sum(user.attrs[:2]) if cut else None)
         taken.update(whole.adders)
-        if len(whole.terms) > 2:
-            found[user if cut else node] = whole
+        found[user if cut else node] = whole
     return found
 
 
@@ -96,7 +129,62 @@ def _collect(root: Node, alone: set[Node], top: int | None) -> Sum:
             stack.append((node.args[0], bits, negative))
         elif not node.type.is_zero:
             terms.append((node, bits, negative))
-    return Sum(terms, adders)
+    return Sum(terms, adders, top)
+
+
+def _dissolve(graph: Graph, sums: dict[Node, Sum]) -> None:
+    """Put the terms of a sum that several others read into these, where that saves additions.
+
+    n terms take n // 2 additions of three or two: a sum of an even number of them has room for one
+    more term at no cost.
+    """
+    roots = {whole.adders[0]: whole for whole in sums.values()}
+    reads: dict[Node, int] = dict.fromkeys(roots, 0)
+
+    def read(node: Node) -> None:
+        while node.op is SHIFT or node.op is CAST:
+            node = node.args[0]
+        if node in reads:
+            reads[node] += 1
+
+    for node in graph.nodes:
+        if node.op not in (SHIFT, CAST):
+            for arg in node.args:
+                read(arg)
+    for node in graph.outputs:
+        read(node)
+    uses: dict[Node, list[tuple[Sum, Term]]] = {root: [] for root in roots}
+    for whole in sums.values():
+        for term in whole.terms:
+            source = _source(term, whole.top)[0]
+            if source in uses:
+                uses[source].append((whole, term))
+    # Arguments before users: what is dissolved has taken in its own parts already.
+    for root in reversed(roots):
+        if not 1 < len(uses[root]) == reads[root]:
+            continue
+        own = roots[root]
+        more = sum(
+            ((len(whole.terms) + len(own.terms) - 1) // 2 - len(whole.terms) // 2)
+            * whole.adders[0].type.width
+            for whole, _ in uses[root]
+        )
+        if more >= len(own.terms) // 2 * root.type.width:
+            continue
+        for whole, term in uses[root]:
+            _, bits, negative = _source(term, whole.top)
+            whole.terms.remove(term)
+            whole.terms += [(x, b + bits, n != negative) for x, b, n in own.terms]
+            whole.dissolved = True
+
+
+def _source(term: Term, top: int | None) -> Term:
+    """The sum that a term is, through shifts and through casts that cut nothing of interest."""
+    node, bits, negative = term
+    while node.op is SHIFT or (node.op is CAST and _keeps(node, top, bits)):
+        bits += node.attrs[0] if node.op is SHIFT else 0
+        node = node.args[0]
+    return node, bits, negative
 
 
 def _keeps(cast: Node, top: int | None, bits: int) -> bool:
@@ -106,30 +194,36 @@ def _keeps(cast: Node, top: int | None, bits: int) -> bool:
 
 
 def _regrouped(
-    build: Builder, whole: Sum, new: dict[Node, Node], arrival: _Arrival
+    build: Builder,
+    whole: Sum,
+    new: dict[Node, Node],
+    arrival: _Arrival,
+    order: Callable[[float, int], tuple[float, float]],
 ) -> tuple[Node, list[Node]]:
     """The sum by threes, and the additions that it takes."""
     heap = []
     for serial, (node, bits, negative) in enumerate(whole.terms):
         term = build.make(SHIFT, (new[node],), (bits,)) if bits else new[node]
-        heap.append((arrival(term), term.type.exp + term.type.width, serial, term, negative))
+        top = term.type.exp + term.type.width
+        heap.append((order(arrival(term), top), serial, term, negative))
     heapify(heap)
     made: list[Node] = []
     take = 3 if len(heap) % 2 else 2
     while len(heap) > 1:
         picked = [heappop(heap) for _ in range(take)]
         take = 3
-        negative = all(item[4] for item in picked)
+        negative = all(item[3] for item in picked)
         # Terms of the other sign come last: they are the ones subtracted.
-        picked.sort(key=lambda item: (item[4] != negative, item[2]))
-        args = tuple([item[3] for item in picked])
-        sub = sum(item[4] != negative for item in picked)
+        picked.sort(key=lambda item: (item[3] != negative, item[1]))
+        args = tuple([item[2] for item in picked])
+        sub = sum(item[3] != negative for item in picked)
         op, attrs = (SUM3, (sub,)) if len(args) == 3 else (ADD, (bool(sub),))
         total = build.make(op, args, attrs)
         made.append(total)
         top = total.type.exp + total.type.width
-        heappush(heap, (arrival(total), top, len(whole.terms) + len(made), total, negative))
-    total, negative = heap[0][3:]
+        at = order(arrival(total), top)
+        heappush(heap, (at, len(whole.terms) + len(made), total, negative))
+    _, _, total, negative = heap[0]
     if negative:
         total = build.make(ADD, (constant(build, 0, 0), total), (True,))
         made.append(total)

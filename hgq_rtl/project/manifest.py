@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hgq_rtl.errors import ProjectError
-from hgq_rtl.project.assets import asset_folder
+from hgq_rtl.assets import asset_folder
 
 FILE = "manifest.json"
 FORMAT = "hgq_rtl project 1"

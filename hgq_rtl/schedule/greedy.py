@@ -30,14 +30,16 @@ def schedule(
     model: DelayModel,
     clock_ns: float,
     *,
+    stages: int | None = None,
     register_inputs: bool = False,
     register_outputs: bool = True,
 ) -> Schedule:
     """A schedule with the fewest possible stages for this clock, one operation after the other.
 
     Every node gets the smallest (stage, arrival time) that its arguments permit, which is also
-    what its users need, so no schedule has fewer stages. Raises ScheduleError if one operation
-    alone is slower than a stage.
+    what its users need, so no schedule has fewer stages. ``stages``: how many there shall be, if
+    more than the fewest. Raises ScheduleError if one operation alone is slower than a stage, or
+    ``stages`` are not enough.
     """
     period = clock_ps(clock_ns)
     budget = period - model.register_overhead
@@ -58,8 +60,53 @@ def schedule(
             at, arrival = at + 1, 0
         stage[node], ready[node] = at, (at, arrival + delay)
     last = max((ready[node][0] for node in graph.outputs if node in ready), default=first)
+    if stages is not None:
+        if last - first + 1 > stages:
+            best = shortest_clock(graph, model, stages)
+            raise ScheduleError(
+                f"{stages} stages are not enough for a clock of {period / 1000:g} ns",
+                received=f"the fewest are {last - first + 1}",
+                hint=f"The fastest clock with {stages} stages on '{model.name}' is "
+                f"{best / 1000:g} ns",
+            )
+        last = first + stages - 1
     # Nodes that no output needs do not exist in graph.nodes, except inputs.
     return Schedule(stage, last + register_outputs, register_inputs, register_outputs)
+
+
+def shortest_clock(graph: Graph, model: DelayModel, stages: int) -> int:
+    """The shortest period in ps for which ``stages`` stages are enough, registers included."""
+    if stages < 1:
+        raise ScheduleError("a design has at least one stage", received=f"stages={stages}")
+    position: dict[Node, int] = {}
+    delays: list[int] = []
+    above: list[list[int]] = []
+    for node in graph.nodes:
+        args = [position[arg] for arg in node.args if arg in position]
+        if node.op is INPUT or args:
+            position[node] = len(delays)
+            delays.append(model.delay(node, graph.origin(node)))
+            above.append(args)
+    ends = [position[node] for node in graph.outputs if node in position]
+
+    def fits(budget: int) -> bool:
+        ready = [0] * len(delays)  # stage * (budget + 1) + arrival: compared as a pair
+        unit = budget + 1
+        for j, (delay, args) in enumerate(zip(delays, above, strict=True)):
+            start = max([ready[a] for a in args], default=0)
+            ready[j] = start + delay
+            if start % unit + delay > budget:
+                ready[j] = (start // unit + 1) * unit + delay
+        return all(ready[j] // unit < stages for j in ends)
+
+    low, high = max(delays, default=0), sum(delays)
+    while low < high:
+        middle = (low + high) // 2
+        if fits(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low + model.register_overhead
 
 
 def _check_feasible(graph: Graph, model: DelayModel, period: int) -> None:

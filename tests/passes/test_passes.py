@@ -266,13 +266,34 @@ def test_ternary_takes_half_the_adders():
     assert result.outputs[0].type == total.type
 
 
+def shared_by(build, ins, *terms):
+    """a + b, read by sums that add so many further terms each."""
+    shared = build(ADD, *ins[:2], sub=False)
+    outputs = []
+    for count in terms:
+        total = shared
+        for x in ins[2 : 2 + count]:
+            total = build(ADD, total, x, sub=len(outputs) == 1)
+        outputs.append(total)
+    return Graph(build, tuple(ins), tuple(outputs), ("p", "q", "r")[: len(outputs)])
+
+
+def test_ternary_dissolves_what_several_read_where_these_have_room():
+    build = Builder()
+    ins = inputs(build, *[S4] * 5)
+    graph = shared_by(build, ins, 1, 3)
+    result = by_threes(graph)
+    assert_equivalent(graph, result)
+    assert adds(result) == ["sum3"] * 3
+
+
 def test_ternary_leaves_what_others_read():
     build = Builder()
-    a, b, c, d = ins = inputs(build, *[S4] * 4)
-    shared = build(ADD, a, b, sub=False)
-    outputs = (build(ADD, shared, c, sub=False), build(ADD, shared, d, sub=True))
-    graph = Graph(build, tuple(ins), outputs, ("p", "q"))
-    assert by_threes(graph).outputs == outputs
+    ins = inputs(build, *[S4] * 5)
+    graph = shared_by(build, ins, 2, 2)
+    result = by_threes(graph)
+    assert_equivalent(graph, result)
+    assert sorted(adds(result)) == ["add", "sum3", "sum3"]
 
 
 def test_ternary_looks_through_casts_that_cut_no_bit_that_is_read():
