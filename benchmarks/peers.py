@@ -191,9 +191,8 @@ def ours(
 
 def convert_ours(model: Path, stages: int, device: str, options: Mapping[str, Any]) -> None:
     """In a process of its own: from the model file to a project folder."""
-    from hgq_rtl.compat.hgq2 import from_hgq2
-
     import hgq_rtl as hr
+    from hgq_rtl.compat.hgq2 import from_hgq2
 
     out = HOME / "out" / f"{model.stem}-ours-{device}-{stages}-{os.getppid()}"
     start = time.perf_counter()

@@ -15,7 +15,7 @@ HEADER = "hgq_rtl graph 1"
 """First line of every file; the number is the version of the format."""
 
 _LINE = re.compile(
-    r"%(?P<id>\d+) = (?P<op>[a-z]+)\((?P<args>[%\d, ]*)\)"
+    r"%(?P<id>\d+) = (?P<op>[a-z]\w*)\((?P<args>[%\d, ]*)\)"
     r"(?: \{(?P<attrs>.*)\})? : (?P<type>[su]\d+@-?\d+ \[-?\d+, -?\d+\])(?: ; (?P<origin>.*))?"
 )
 _RETURN = re.compile(r"return (?P<name>\S+) = %(?P<id>\d+)")

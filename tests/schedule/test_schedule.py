@@ -11,7 +11,8 @@ from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder
 from hgq_rtl.ir.ops import ADD, CAST, CONST, INPUT, MAX, MUL, REG, SHIFT, constant
 from hgq_rtl.ir.verify import SCHEDULED, register_depths, verify
-from hgq_rtl.schedule.greedy import clock_ps, schedule
+from hgq_rtl.schedule.greedy import clock_ps, schedule, shortest_clock
+from hgq_rtl.schedule.minimal import fewest_registers
 from hgq_rtl.schedule.registers import insert_registers, register_plan
 from hgq_rtl.schedule.schedule import Schedule
 from hgq_rtl.timing.model import load_device
@@ -246,3 +247,39 @@ def test_hundred_thousand_nodes_take_seconds(shape):
     depths = register_depths(result)
     assert {depths[node] for node in result.outputs} == {plan.latency}
     assert len(result.nodes) > 75_000
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("model", [UNIT, REAL], ids=["unit", "real"])
+def test_the_shortest_clock_for_a_number_of_stages(seed, model):
+    graph = random_graph(seed, 60)
+    for stages in (1, 2, 4):
+        period = shortest_clock(graph, model, stages)
+        assert schedule(graph, model, period / 1000).last + 1 <= stages
+        with pytest.raises(ScheduleError):
+            schedule(graph, model, (period - 1) / 1000, stages=stages)
+
+
+def test_as_many_stages_as_asked_for():
+    graph = random_graph(0, 60)
+    for ends in (False, True):
+        plan = schedule(graph, UNIT, 1.0, stages=3, register_inputs=ends, register_outputs=ends)
+        plan.check(graph, UNIT, 1000)
+        assert plan.latency == 2 + 2 * ends
+        better = fewest_registers(graph, UNIT, 1000, plan)
+        better.check(graph, UNIT, 1000)
+        assert better.latency == plan.latency
+
+
+def test_too_few_stages_name_the_best_clock():
+    build = Builder()
+    x = build(INPUT, name="x", lo=0, hi=7, exp=0)
+    node = x
+    for j in range(4):
+        node = build(ADD, node, build(SHIFT, x, bits=j + 1), sub=True)
+    with pytest.raises(ScheduleError) as error:
+        schedule(graph_of(build, [node]), UNIT, 0.001, stages=2)
+    assert str(error.value) == (
+        "2 stages are not enough for a clock of 0.001 ns.\n  Received: the fewest are 4.\n"
+        "  The fastest clock with 2 stages on 'unit' is 0.002 ns."
+    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from hgq_rtl.assets import asset_folder
 from hgq_rtl.cosim.vectors import corner_vectors, hex_lines, input_types, random_vectors
 from hgq_rtl.cosim.verify import output_integers
-from hgq_rtl.assets import asset_folder
 from hgq_rtl.project.core import Core
 from hgq_rtl.project.ports import buses
 from hgq_rtl.project.templates import fill, json_text

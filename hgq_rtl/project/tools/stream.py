@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hgq_rtl.emit.axis import axis_shell
 from hgq_rtl.assets import asset_folder
+from hgq_rtl.emit.axis import axis_shell
 from hgq_rtl.project.core import Core
 from hgq_rtl.project.templates import fill
 from hgq_rtl.project.tools.tool import Tool, values

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from hgq_rtl.emit.axis import WIDEST_DEFAULT
 from hgq_rtl.assets import package_source
+from hgq_rtl.emit.axis import WIDEST_DEFAULT
 from hgq_rtl.project.core import Core
 from hgq_rtl.project.ports import to_json
 from hgq_rtl.project.templates import fill, json_text
