@@ -9,7 +9,7 @@ from math import inf
 
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
-from hgq_rtl.ir.ops import ADD, CAST, SHIFT, SUM3, constant
+from hgq_rtl.ir.ops import ADD, CAST, DOT, ROUND, SHIFT, SUM3, constant
 from hgq_rtl.passes.target import Target
 
 BY_THREES = ("xilinx-us+", "xilinx-7")
@@ -46,7 +46,8 @@ def low(arrival: float, top: int) -> tuple[float, float]:
 def by_threes(graph: Graph, target: Target) -> Graph:
     """Form sums of three numbers where the target adds three at the area of two."""
     device = target.device
-    if device.target not in BY_THREES:
+    # Before expansion there is nothing to time yet.
+    if device.target not in BY_THREES or any(node.op in (DOT, ROUND) for node in graph.nodes):
         return graph
     return ternary(graph, device.delay, device.cost, target.late_ps)
 
