@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hgq_rtl.errors import ProjectError
 from hgq_rtl.assets import asset_folder
+from hgq_rtl.errors import ProjectError
 
 FILE = "manifest.json"
 FORMAT = "hgq_rtl project 1"
