@@ -194,7 +194,7 @@ def build_design(
     wanted = _Clock(model, clock_ns, stages, registers)
     if last not in skip and model.target in BY_THREES:
         progress(last)
-        graph, more = _by_threes(graph, wanted)
+        graph, more = _by_threes(graph, wanted, dump)
         records += more
     progress("schedule")
     clock_ns, plan = wanted.schedule(graph)
@@ -242,7 +242,7 @@ class _Clock:
         return clock_ns, schedule(graph, self.model, clock_ns, stages=self.stages, **self.registers)
 
 
-def _by_threes(graph: Graph, wanted: _Clock) -> tuple[Graph, list[PassRecord]]:
+def _by_threes(graph: Graph, wanted: _Clock, dump: Path | None) -> tuple[Graph, list[PassRecord]]:
     """Sums of three as far as they cost no stage: without limit, or not on the slowest path.
 
     Without a clock to meet, area comes first.
@@ -250,7 +250,9 @@ def _by_threes(graph: Graph, wanted: _Clock) -> tuple[Graph, list[PassRecord]]:
     latency = wanted.schedule(graph)[1].latency if wanted.clock_ns is not None else None
     for late in (None, 0):
         target = Target(wanted.model, late_ps=late)
-        other, records = run(graph, target=target, passes=DEFAULT[-1:])
+        other, records = run(
+            graph, target=target, passes=DEFAULT[-1:], dump=dump, first=len(DEFAULT)
+        )
         try:
             if latency is None or wanted.schedule(other)[1].latency <= latency:
                 return other, records[1:]

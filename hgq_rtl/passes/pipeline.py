@@ -59,6 +59,7 @@ def run(
     skip: Collection[str] = (),
     stop_after: int | None = None,
     dump: Path | None = None,
+    first: int = 1,
     progress: Callable[[str], None] = lambda name: None,
 ) -> tuple[Graph, list[PassRecord]]:
     """The graph after all passes, verified between every two; no output wider than before.
@@ -66,16 +67,18 @@ def run(
     ``target``: what the graph is for (``default_target()`` if not given).
     ``skip`` names passes to leave out; ``expand`` cannot be. ``stop_after`` runs only the first
     so many passes (and then what a backend needs), to bisect a wrong result. ``dump`` is a
-    folder that receives the graph's text after each pass.
+    folder that receives the graph's text after each pass; ``first`` the number of the first of
+    these files.
     """
     check_names(passes, skip)
     target = target or default_target()
     verify(graph, LOWERED)
     types = [node.type for node in graph.outputs]
     records = [PassRecord("lower", len(graph.nodes), 0.0)]
-    _dump(dump, 0, "lower", graph)
-    for number, (name, function) in enumerate(passes, start=1):
-        beyond = stop_after is not None and number > stop_after
+    if first == 1:
+        _dump(dump, 0, "lower", graph)
+    for number, (name, function) in enumerate(passes, start=first):
+        beyond = stop_after is not None and number >= first + stop_after
         if name in skip or (beyond and name != "expand"):
             continue
         progress(name)
