@@ -61,6 +61,7 @@ def compile(
     progress("load")
     from hgq_rtl.lowering import exactness, reference  # Keras is imported here
     from hgq_rtl.lowering import model as models
+    from hgq_rtl.lowering.naming import identifier
 
     if isinstance(model, str | PathLike):
         model = models.load(Path(model))
@@ -84,7 +85,7 @@ def compile(
     return build_design(
         lowered.graph,
         lowered.interface,
-        name=name or models.identifier(model.name),
+        name=name or identifier(model.name),
         clock_ns=clock_ns,
         stages=stages,
         max_latency_ns=max_latency_ns,
@@ -134,12 +135,10 @@ def trace(
         check_name(name)
     progress("lower")
     from hgq_rtl.lowering import exactness
-    from hgq_rtl.lowering import model as models
     from hgq_rtl.lowering import trace as tracing
+    from hgq_rtl.lowering.naming import identifier
 
-    name = name or models.identifier(
-        getattr(fn, "__name__", "design").replace("<lambda>", "design")
-    )
+    name = name or identifier(getattr(fn, "__name__", "design").replace("<lambda>", "design"))
     traced = tracing.trace_function(fn, inputs, name)
     notes: dict[str, Any] = {
         "exactness": {

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from hgq_rtl.errors import LoweringError
 from hgq_rtl.fixed import quantize_float
 from hgq_rtl.lowering.array import FixedArray, as_elements
+from hgq_rtl.lowering.checks import check_model
 from hgq_rtl.lowering.functions.elementwise import unary
-from hgq_rtl.lowering.model import check_model
 from hgq_rtl.lowering.reference import Reference
 from hgq_rtl.lowering.trace import active_walk
 

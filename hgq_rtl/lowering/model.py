@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,15 @@ from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.lowering.array import FixedArray
+from hgq_rtl.lowering.checks import (
+    check_inputs_used,
+    check_layer,
+    check_model,
+    check_name,
+    located,
+)
 from hgq_rtl.lowering.inputs import Format, InputPort, Unquantized
+from hgq_rtl.lowering.naming import calls, identifier, input_names, output_names
 from hgq_rtl.lowering.stock import RULES
 
 Declared = Mapping[str, tuple[int, int, int]]
@@ -55,6 +61,7 @@ def lower(model: keras.Model, inputs: Declared | None = None) -> Lowered:
     supported, an input is not quantized, a shape is unknown or a weight is not finite.
     """
     check_model(model)
+    check_inputs_used(model)
     return _lower(model, inputs, {})
 
 
@@ -113,90 +120,6 @@ def _output_nodes(name: str, result: FixedArray, where: str) -> list[Node]:
         return list(result.nodes(f"output '{name}'").flat)
 
 
-@contextmanager
-def located(where: str) -> Iterator[None]:
-    """Errors from inside that name no place come from ``where``, as LoweringErrors."""
-    try:
-        yield
-    except HgqRtlError as error:
-        if error.where:
-            raise
-        raise LoweringError(
-            error.what, received=error.received, where=where, hint=error.hint
-        ) from None
-
-
-def check_model(model: Any) -> None:
-    """Raise LoweringError unless the model is a functional one of known shapes."""
-    if not isinstance(model, keras.Model):
-        raise LoweringError("a Keras model is needed", received=type(model).__name__)
-    where = f"model '{model.name}'"
-    if not getattr(model, "inputs", None) or not hasattr(model, "outputs"):
-        raise LoweringError(
-            "the model has no known input shape",
-            received=type(model).__name__,
-            where=where,
-            hint="Use a functional or Sequential model, and start it with keras.Input(shape) "
-            "or call model.build((None, ...))",
-        )
-    for tensor in model.inputs:
-        if any(n is None for n in tensor.shape[1:]):
-            raise LoweringError(
-                "hardware needs fixed shapes",
-                received=f"input '{tensor.name}' of shape {tuple(tensor.shape)}",
-                where=where,
-                hint=_fix_of_shape(model, tensor),
-            )
-
-
-def _fix_of_shape(model: keras.Model, tensor: Any) -> str:
-    """What to do about an input of unknown shape; names a recurrent layer that it reaches first."""
-    from hgq_rtl.layers.recurrent import SequenceLayer
-
-    reached = {id(tensor)}
-    for operation, node in calls(model):
-        if not any(id(t) in reached for t in node.input_tensors):
-            continue
-        if isinstance(operation, SequenceLayer):
-            return (
-                f"Layer '{identifier(operation.name)}' ({type(operation).__name__}) is unrolled "
-                "over the length of its sequence: give keras.Input (length, features)"
-            )
-        reached |= {id(t) for t in node.output_tensors}
-    return "Give keras.Input the full shape"
-
-
-def identifier(name: str) -> str:
-    """``name`` with everything but letters, digits and underscores replaced."""
-    clean = re.sub(r"\W", "_", name, flags=re.ASCII)
-    return clean if clean and not clean[0].isdigit() else f"_{clean}"
-
-
-def unique(names: list[str]) -> list[str]:
-    """Identifiers of the names, with a number where one occurred before."""
-    seen: set[str] = set()
-    result = []
-    for name in map(identifier, names):
-        unique, count = name, 1
-        while unique in seen:
-            unique, count = f"{name}_{count}", count + 1
-        seen.add(unique)
-        result.append(unique)
-    return result
-
-
-def input_names(model: keras.Model) -> list[str]:
-    """Port names of the inputs: the names of the Keras tensors, made into identifiers."""
-    return unique([tensor.name for tensor in model.inputs])
-
-
-def output_names(model: keras.Model) -> list[str]:
-    """Port names of the outputs: the names of the layers that make them; never an input's."""
-    inputs = input_names(model)
-    names = [tensor._keras_history.operation.name for tensor in model.outputs]
-    return unique([*inputs, *names])[len(inputs) :]
-
-
 class Walk:
     """The replay of one model. Nested models are walked in place, under their own path."""
 
@@ -204,6 +127,7 @@ class Walk:
         self.build = build
         self.layers: list[LoweredLayer] = []
         self._calls: dict[str, int] = {}
+        self._known: dict[str, Any] = {}
 
     def run(self, model: keras.Model, arrays: list[FixedArray], path: str) -> list[FixedArray]:
         """The model's outputs for these inputs."""
@@ -216,13 +140,15 @@ class Walk:
         return [values[id(tensor)] for tensor in model.outputs]
 
     def _call(self, operation: Any, args: Any, kwargs: Any, path: str) -> Any:
-        here = self._path(path, operation.name)
+        here = self._path(path, operation)
         if isinstance(operation, keras.Model):
             check_model(operation)
+            check_inputs_used(operation)
             inner = self.run(operation, keras.tree.flatten(args), here)
             return self._record(here, type(operation).__name__, inner)
         kind = type(operation).__name__
         where = f"layer '{here}' ({kind})"
+        check_layer(operation, where)
         method = getattr(operation, "lower", None)
         if method is None and type(operation) in RULES:
             rule = RULES[type(operation)]
@@ -243,32 +169,13 @@ class Walk:
         self.layers.append(LoweredLayer(path, kind, arrays))
         return result
 
-    def _path(self, parent: str, name: str) -> str:
-        path = f"{parent}/{identifier(name)}" if parent else identifier(name)
+    def _path(self, parent: str, operation: Any) -> str:
+        name = identifier(operation.name)
+        path = f"{parent}/{name}" if parent else name
+        check_name(operation, path, self._known)
         count = self._calls.get(path, 0)
         self._calls[path] = count + 1
         return f"{path}_call_{count}" if count else path
-
-
-def calls(model: keras.Model) -> Iterator[tuple[Any, Any]]:
-    """Every call (operation, Keras node) between the model's inputs and outputs, in order."""
-    inputs = {id(tensor) for tensor in model.inputs}
-    done: set[int] = set()
-    stack = [(tensor, False) for tensor in reversed(model.outputs)]
-    while stack:
-        tensor, ready = stack.pop()
-        if id(tensor) in inputs:
-            continue
-        operation, index, _ = tensor._keras_history
-        node = operation._inbound_nodes[index]
-        if id(node) in done:
-            continue
-        if ready:
-            done.add(id(node))
-            yield operation, node
-        else:
-            stack.append((tensor, True))
-            stack.extend((parent, False) for parent in reversed(node.input_tensors))
 
 
 def _arguments(node: Any, values: dict[int, FixedArray]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -17,7 +17,8 @@ from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.node import Node
 from hgq_rtl.layers.compiled import compiled
 from hgq_rtl.lowering.floats import precision
-from hgq_rtl.lowering.model import Lowered, LoweredLayer, calls
+from hgq_rtl.lowering.model import Lowered, LoweredLayer
+from hgq_rtl.lowering.naming import calls
 
 Array = NDArray[np.float64]
 

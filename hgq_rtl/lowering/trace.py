@@ -21,8 +21,9 @@ from hgq_rtl.ir.nested import Path, flattened, leaves, replaced
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.lowering.array import FixedArray, as_elements
 from hgq_rtl.lowering.exactness import FLOAT64_BITS, significant_bits
-from hgq_rtl.lowering.inputs import InputPort
-from hgq_rtl.lowering.model import Lowered, Walk, identifier, unique
+from hgq_rtl.lowering.inputs import Format, InputPort
+from hgq_rtl.lowering.model import Lowered, Walk
+from hgq_rtl.lowering.naming import identifier, unique
 from hgq_rtl.lowering.reference import random_inputs
 
 Array = NDArray[np.float64]
@@ -113,14 +114,26 @@ def trace_function(fn: Function, inputs: Any, name: str) -> Traced:
             )
     if not specs:
         raise LoweringError("a traced function needs an input", received=repr(inputs))
+    return _traced(fn, inputs, name, {})
+
+
+def _traced(fn: Function, inputs: Any, name: str, formats: dict[str, dict[int, Format]]) -> Traced:
+    """``trace_function`` with known formats of input elements, by input and element."""
     build = Builder()
+    specs = [spec for _, spec in leaves(inputs)]
     names = unique([_port_name(path) for path, _ in leaves(_named(fn, inputs))])
-    ports = [InputPort(build, n, s.shape) for n, s in zip(names, specs, strict=True)]
+    ports = [
+        InputPort(build, n, s.shape, formats.get(n, {}), settled=n in formats)
+        for n, s in zip(names, specs, strict=True)
+    ]
     pairs = zip(specs, ports, strict=True)
     arrays = iter([FixedArray(build, spec.elements(port)) for spec, port in pairs])
     with _tracing(build) as walk, build.at(name):
         result = _call(fn, replaced(inputs, lambda spec: next(arrays)))
         results = _results(build, result)
+    common = {port.name: found for port in ports if (found := port.common())}
+    if common and not formats:
+        return _traced(fn, inputs, name, common)
     out_paths = [path for path, _ in leaves(result)]
     out_names = [_port_name(path) or "y" for path in out_paths]
     out_names = [f"{n}_out" if identifier(n) in names else n for n in out_names]

@@ -22,7 +22,8 @@ import pytest
 
 from hgq_rtl.fixed import quantize_float
 from hgq_rtl.lowering.exactness import exactness
-from hgq_rtl.lowering.model import input_names, lower
+from hgq_rtl.lowering.model import lower
+from hgq_rtl.lowering.naming import input_names
 from hgq_rtl.lowering.reference import Reference, check_layers
 from hgq_rtl.passes.pipeline import run
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig

@@ -19,11 +19,12 @@ from hgq_rtl.quantizers import Quantizer, QuantizerConfig
 from tests.battery.equivalence import assert_equivalent
 
 
-def quantizer(i: int = 2, f: int = 2, k: int = 1, rounding: str = "RND") -> Quantizer:
+def quantizer(i: int = 2, f: int = 2, k: int = 1, name: str | None = None) -> Quantizer:
     """Fixed-point format of one width, without training; saturating."""
     return Quantizer(
-        QuantizerConfig("kif", k0=k, i0=i, f0=f, overflow_mode="SAT", round_mode=rounding,
-                        heterogeneous_axis=(), homogeneous_axis=None, trainable=False)
+        QuantizerConfig("kif", k0=k, i0=i, f0=f, overflow_mode="SAT", round_mode="RND",
+                        heterogeneous_axis=(), homogeneous_axis=None, trainable=False),
+        name=name,
     )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from hgq_rtl.errors import LoweringError, NumberError
 from hgq_rtl.ir.evaluate import evaluate
 from hgq_rtl.layers import QDense
 from hgq_rtl.lowering.exactness import exactness
-from hgq_rtl.lowering.model import identifier, lower
+from hgq_rtl.lowering.model import lower
+from hgq_rtl.lowering.naming import identifier
 from hgq_rtl.lowering.reference import Reference, check_layers, random_inputs
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig
 from hgq_rtl.utils import trace_minmax
