@@ -146,8 +146,8 @@ REDUCTIONS = {
         np.cumsum(x), np.cumsum(x, axis=1), m.cumsum(), np.cumulative_sum(m), np.diff(x),
         np.cumprod(x[0, :3]), np.maximum.accumulate(m), np.add.accumulate(m), np.diff(m, 2),
     ],
-    "spread": lambda x: [np.var(x, axis=1), np.var(x[:, :2], axis=1, ddof=1),
-                         quantize(np.std(x[0, :2]), 0, 3, 4)],
+    "spread": lambda x, n: [np.var(x, axis=1), np.var(x[:, :2], axis=1, ddof=1),
+                         quantize(np.std(n[:2]), 0, 3, 4)],
 }  # fmt: skip
 PRODUCTS = {
     "matmul": lambda x, y: [
