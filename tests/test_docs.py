@@ -35,6 +35,33 @@ def test_the_example_of_the_readme_runs(tmp_path):
     assert shown.startswith("tagger on xcvu13p-2, 2 ns")
 
 
+def test_the_examples_of_lowering_run(capsys):
+    namespace = {}
+    for example in blocks("docs/lowering.md", "python"):
+        exec(example, namespace)
+    assert "hardest on xcvu13p-2, 3 ns" in capsys.readouterr().out
+
+
+def test_every_numpy_function_is_named():
+    from hgq_rtl.lowering.registry import supported
+
+    words = set(re.findall(r"\w+", (ROOT / "docs" / "lowering.md").read_text()))
+    assert set(supported()) <= words
+
+
+@pytest.mark.cosim
+@pytest.mark.parametrize(
+    "name",
+    ["centroid", pytest.param("sorter", marks=pytest.mark.slow),
+     pytest.param("trigger", marks=pytest.mark.slow)],
+)  # fmt: skip
+def test_the_examples_are_simulated(name, tmp_path):
+    command = [sys.executable, ROOT / "examples" / f"{name}.py", "--random", "100", "--out"]
+    done = subprocess.run([*command, tmp_path / name], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\d+ vectors, every bit equal \(200 data, .* 100 random;", done.stdout)
+
+
 def test_every_op_is_described():
     text = (ROOT / "docs" / "ir.md").read_text()
     for name, op in OPS.items():

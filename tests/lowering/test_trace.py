@@ -121,9 +121,9 @@ def test_a_function_that_changes_between_calls_is_caught():
 
 
 def test_a_wrong_graph_is_an_error(monkeypatch):
-    from hgq_rtl.lowering.functions import scalar
+    from hgq_rtl.lowering.functions import conditions, ufuncs
 
-    monkeypatch.setitem(scalar.EXACT, np.less, scalar.less_equal)
+    monkeypatch.setitem(ufuncs.EXACT, np.less, conditions.less_equal)
     with pytest.raises(LoweringError, match="the graph differs from the function"):
         check_function(trace_function(lambda x: x < 2, X, "f"), 64)
 

@@ -19,15 +19,15 @@ from hgq_rtl.lowering.elements import (
     constant_element,
     number,
 )
+from hgq_rtl.lowering.functions.conditions import choose
 from hgq_rtl.lowering.functions.cone import common_source, in_terms_of
-from hgq_rtl.lowering.functions.scalar import (
+from hgq_rtl.lowering.functions.scalar import Rule
+from hgq_rtl.lowering.functions.ufuncs import (
     CONDITIONS,
     EXACT,
     OF_CONDITIONS,
     OF_INTEGERS,
     WHOLE,
-    Rule,
-    choose,
 )
 from hgq_rtl.lowering.inputs import Unquantized
 from hgq_rtl.lowering.registry import UFUNCS, implements

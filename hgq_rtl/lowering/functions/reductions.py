@@ -11,7 +11,9 @@ from hgq_rtl.errors import LoweringError
 from hgq_rtl.ir.node import Builder, Node, Op
 from hgq_rtl.ir.ops import AND, DOT, OR, XOR, constant
 from hgq_rtl.lowering.array import FixedArray
-from hgq_rtl.lowering.functions.scalar import EXACT, bitwise, logical, truth
+from hgq_rtl.lowering.functions.bits import bitwise
+from hgq_rtl.lowering.functions.conditions import logical, truth
+from hgq_rtl.lowering.functions.ufuncs import EXACT
 from hgq_rtl.lowering.registry import UFUNCS, implements
 
 Axis = int | tuple[int, ...] | None
