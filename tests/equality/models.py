@@ -31,7 +31,7 @@ def layer_sheet(family: Family, seeds: range) -> keras.Model:
             q = [Quantizer(d.conf("datalane"), name=n)(v) for n, v in zip(names, x, strict=True)]
         layer.name = f"{family.name}_{seed}"
         inputs += x
-        outputs.append(layer(q if family.inputs > 1 else q[0]))
+        outputs.append(family.call(layer, q))
     return finished(keras.Model(inputs, outputs, name=family.name))
 
 
@@ -59,7 +59,7 @@ def _network(d: Draw, name: str) -> tuple[Any, Any]:
             continue
         layer.name = f"{name}_{n}_{family.name}"
         same = [t for t in seen if t.shape == y.shape]
-        out = layer([y, d.of(*same)] if family.inputs > 1 else y)
+        out = family.call(layer, [y, d.of(*same)][: family.inputs])
         if math.prod(out.shape[1:]) <= LARGEST:
             y = out
             seen.append(y)

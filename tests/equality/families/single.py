@@ -1,49 +1,14 @@
-"""One function per layer: the layer with random options for an input of the given shape.
-
-A new layer adds its function here and is then part of the random layers and networks. ``shape``
-has no batch axis; a family of several inputs gets the shape that all of them have. ``None`` says
-that the shape does not suit.
-"""
+"""Layers of one computation: kernels, merges, reductions, tables, and Keras's own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from hgq_rtl import layers as hl
 from tests.equality.draw import Draw
-
-Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Family:
-    """A kind of layer: how to make one, on how many inputs, and inputs it can stand alone on."""
-
-    name: str
-    make: Callable[[Draw, Shape], Any]
-    shapes: tuple[Shape, ...]
-    inputs: int = 1
-    behind: bool = False
-    """Whether it stands behind a quantizer: it has none, or one per connection."""
-
-
-FAMILIES: dict[str, Family] = {}
-
-
-def family(
-    *shapes: Shape, inputs: int = 1, behind: bool = False
-) -> Callable[[Callable[[Draw, Shape], Any]], Any]:
-    """Register the decorated function under its own name."""
-
-    def register(make: Callable[[Draw, Shape], Any]) -> Any:
-        FAMILIES[make.__name__] = Family(make.__name__, make, shapes, inputs, behind)
-        return make
-
-    return register
+from tests.equality.families.registry import Shape, family
 
 
 def activation(d: Draw) -> str | None:
