@@ -115,11 +115,12 @@ def rtl_fault(
     element = next(j for j, n in enumerate(got) if n != int(expected.ir[vector, j]))
     n = got[element]
     rtl = f"{bits[element]} (unknown bits)" if n is None else f"{_hex(bits[element])} ({n})"
-    verdict, keras = "No Keras output was given, and IR is the reference", ""
+    name = subject.reference
+    verdict, keras = f"No {name} output was given, and IR is the reference", ""
     if expected.keras is not None and vector < len(expected.keras):
         wrong = expected.keras_differs(types)[vector, element]
-        keras = f" Keras {_number(expected.keras[vector, element], types[element].exp)},"
-        verdict = "IR differs from Keras too" if wrong else "IR agrees with Keras"
+        keras = f" {name} {_number(expected.keras[vector, element], types[element].exp)},"
+        verdict = f"IR differs from {name} too" if wrong else f"IR agrees with {name}"
     return CosimError(
         f"RTL {rtl},{keras} IR {int(expected.ir[vector, element])}",
         where=_where(subject, element, vector, len(expected.ir)),
@@ -161,7 +162,7 @@ def keras_fault(subject: Subject, expected: Expected) -> CosimError | None:
     raw = ir & ((1 << types[element].width) - 1)
     keras = _number(expected.keras[vector, element], types[element].exp)
     return CosimError(
-        f"RTL {raw:#x} ({ir}), Keras {keras}, IR {ir}",
+        f"RTL {raw:#x} ({ir}), {subject.reference} {keras}, IR {ir}",
         where=_where(subject, element, vector, len(expected.ir)),
         hint="RTL agrees with IR, so the fault is in lowering or a pass. "
         f"{int(wrong.any(axis=1).sum())} of {len(wrong)} data vectors differ",

@@ -29,3 +29,5 @@ class Subject:
     interface: Interface
     latency: int
     signals: Mapping[Node, Signal]
+    reference: str = "Keras"
+    """What computed the expected outputs that come with data."""

@@ -47,7 +47,7 @@ class VerifyResult:
     with_gaps: int
     """Of all these, how many ran a second time with gaps in valid_in."""
     keras: int
-    """Vectors whose outputs were also compared with Keras's."""
+    """Vectors whose outputs were also compared with those of Keras, or of another reference."""
     latency: int
     """Clocks from valid_in to valid_out."""
     axis: int
@@ -56,6 +56,7 @@ class VerifyResult:
     """Seconds to build the simulator."""
     run_s: float
     """Seconds of simulation."""
+    reference: str = "Keras"
 
     @property
     def vectors(self) -> int:
@@ -63,7 +64,7 @@ class VerifyResult:
         return self.data + self.corner + self.random
 
     def __str__(self) -> str:
-        keras = f"; {self.keras} equal to Keras" if self.keras else ""
+        keras = f"; {self.keras} equal to {self.reference}" if self.keras else ""
         keras += f"; {self.axis} through AXI4-Stream" if self.axis else ""
         return (
             f"{self.vectors} vectors, every bit equal ({self.data} data, {self.corner} corner, "
@@ -128,6 +129,7 @@ def verify(
         axis=len(inputs) if axis else 0,
         build_s=done.build_s,
         run_s=done.run_s,
+        reference=subject.reference,
     )
 
 

@@ -63,7 +63,18 @@ def lookup(function: Callable[[Any], Any], x: Any) -> Any:
     whole = x.dtype.kind in "ib"
 
     def run(v: Any) -> Any:
-        return np.array([function(int(n) if whole else float(n)) for n in v], dtype=np.float64)
+        found = []
+        for n in v:
+            argument = int(n) if whole else float(n)
+            try:
+                found.append(float(function(argument)))
+            except Exception as error:
+                raise LoweringError(
+                    f"the function of a lookup failed for {argument}",
+                    received=f"{type(error).__name__}: {error}",
+                    hint="It must give a number for every value that the argument can have",
+                ) from error
+        return np.array(found)
 
     return unary(getattr(function, "__name__", "lookup").replace("<lambda>", "lookup"), run, x)
 

@@ -19,6 +19,10 @@ from hgq_rtl.lowering.quantize import quantize
 from hgq_rtl.lowering.table import Function, entries, fill, resolved, table
 
 
+class UnsupportedError(LoweringError, AttributeError):
+    """An attribute that NumPy's arrays have; an AttributeError too, for hasattr."""
+
+
 def _method(function: Any) -> Any:
     """A NumPy function as a method."""
 
@@ -115,6 +119,14 @@ class FixedArray(NDArrayOperatorsMixin):
 
     def __iter__(self) -> Iterator[FixedArray]:
         return (self[n] for n in range(len(self)))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if not name.startswith("_") and hasattr(np.ndarray, name):
+            raise UnsupportedError(
+                f"a FixedArray has no {name}",
+                hint="Its values are not known before the hardware runs; see docs/lowering.md",
+            )
+        raise AttributeError(f"'FixedArray' object has no attribute {name!r}")
 
     def __contains__(self, value: Any) -> NoReturn:
         self._no_number()
@@ -276,19 +288,3 @@ def as_elements(build: Builder, value: Any, doing: str) -> NDArray[Any]:
     for index, number in np.ndenumerate(values):
         elements[index] = constant_element(build, number)
     return elements
-
-
-def builder_of(*values: Any) -> Builder:
-    """The builder of the first FixedArray among ``values``, which may be lists of them."""
-    for value in values:
-        if isinstance(value, FixedArray):
-            return value.build
-        if isinstance(value, list | tuple) and (found := [v for v in value if _holds(v)]):
-            return builder_of(*found)
-    raise LoweringError("no FixedArray among the arguments")
-
-
-def _holds(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return any(_holds(v) for v in value)
-    return isinstance(value, FixedArray)

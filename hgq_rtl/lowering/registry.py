@@ -46,7 +46,7 @@ def call_function(function: Any, args: Any, kwargs: Any) -> Any:
     signature = inspect.signature(implementation)
     if not any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
         for option in [k for k in kwargs if k not in signature.parameters]:
-            if kwargs[option] not in (None, np._NoValue, "C", "K", "unsafe", "same_kind"):
+            if not any(kwargs[option] is v for v in (None, np._NoValue)):
                 raise LoweringError(
                     f"{name} has no hardware form with {option}=", received=f"{kwargs[option]!r}",
                     hint=f"Options: {', '.join(list(signature.parameters)[1:]) or 'none'}",

@@ -232,6 +232,9 @@ class FunctionReference:
     others are float64.
     """
 
+    name = "NumPy"
+    """What messages call it."""
+
     def __init__(self, fn: Function, inputs: Any, interface: Interface) -> None:
         self.fn, self.inputs, self.interface = fn, inputs, interface
         self.specs = [spec for _, spec in leaves(inputs)]

@@ -19,6 +19,7 @@ from hgq_rtl.cosim.verify import Data
 from hgq_rtl.errors import HgqRtlError, ProjectError
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
+from hgq_rtl.ir.nested import flattened
 from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.text import from_text, node_ids
 from hgq_rtl.project import manifest
@@ -45,7 +46,7 @@ class Project:
     signals: Mapping[Node, Signal]
     report: Mapping[str, Any]
     reference: Callable[[list[Any]], list[Any]] | None = None
-    """Keras's outputs for input arrays, while the model is at hand; not stored in the folder."""
+    """Outputs of the model or function for input arrays, while it is at hand; not stored."""
 
     def verify(
         self,
@@ -60,16 +61,24 @@ class Project:
     ) -> VerifyResult:
         """Simulate the Verilog with data, corner and random vectors; every bit is compared.
 
-        ``x``: float inputs in the structure that Keras takes; ``y_expected``: Keras's outputs
-        for them, compared as exact integers. ``axis``: through the AXI4-Stream shell as well.
-        ``work``: a folder for the simulator and the logs
-        instead of ``sim/sim_build``. Raises CosimError at the first difference, saying where
-        the fault is.
+        ``x``: float inputs in the structure that ``predict`` takes; ``y_expected``: the outputs
+        for them of Keras, or of a traced function on NumPy arrays, compared as exact integers.
+        ``axis``: through the AXI4-Stream shell as well. ``work``: a folder for the simulator and
+        the logs instead of ``sim/sim_build``. Raises CosimError at the first difference, saying
+        where the fault is.
         """
         if x is not None and y_expected is None and self.reference is not None:
             y_expected = self.reference(self.interface.arrays(x))
+        elif y_expected is not None and self.interface.output_tree is not None:
+            y_expected = flattened(y_expected, self.interface.output_tree, "y_expected")
         subject = Subject(
-            self.name, self.path / "sim", self.graph, self.interface, self.latency, self.signals
+            self.name,
+            self.path / "sim",
+            self.graph,
+            self.interface,
+            self.latency,
+            self.signals,
+            reference=getattr(self.reference, "name", "Keras"),
         )
         return cosim_verify(
             subject,

@@ -71,6 +71,7 @@ ELEMENTWISE = {
         lookup(lambda v: v.bit_count(), n), lookup(lambda v: v * v if v > 0 else -1, x),
         lookup(math.isqrt, n), quantize(lookup(math.exp, x), 0, 3, 3, "RND", "SAT"),
     ],
+    "of integers only": lambda n: [np.gcd(n, 6), np.bitwise_count(n)],
     "bins": lambda x: [np.digitize(x, [-1, 0, 0.75]), np.searchsorted([-1, 0, 1], x),
                        np.digitize(x, [-1, 0.5], right=True), np.searchsorted([0, 1], x, "right")],
 }  # fmt: skip
@@ -90,7 +91,8 @@ SHAPES = {
     "joins": lambda x, y: [
         np.concatenate([x, x], axis=1), np.stack([y, y]), np.vstack([x, y]), np.hstack([y, y]),
         np.stack([y, np.zeros(4)], axis=-1), np.dstack([x, x]), np.column_stack([y, y]),
-        np.append(y, 1), np.append(x, x, axis=0), np.block([[x], [y[None]]]),
+        np.append(y, 1), np.concatenate([y, [1, 0.5]]),
+        np.append(x, x, axis=0), np.block([[x], [y[None]]]),
         np.concatenate([x > 0, x > 1]),
     ],
     "parts": lambda x, y: [

@@ -183,6 +183,16 @@ REFUSED = [
     (lambda x: (x / 4) & 1, X, "a bitwise 'and' takes integers, as in NumPy.\n"
      "  Received: a value of type s4@-2 [-8, 7].\n"
      "  Multiply it by a power of two, then use astype(int) or numpy.floor."),
+    (lambda x: x.tolist(), X, "a FixedArray has no tolist.\n"
+     "  Its values are not known before the hardware runs; see docs/lowering.md."),
+    (lambda x: hr.lookup(lambda n: 1 / n, x), X, "the function of a lookup failed for 0.\n"
+     "  Received: ZeroDivisionError: division by zero.\n"
+     "  It must give a number for every value that the argument can have."),
+    (lambda x: np.gcd(x / 2, 2), X, "numpy.gcd takes integers, as in NumPy.\n"
+     "  Received: a value of type s4@-1 [-8, 7].\n"
+     "  Multiply it by a power of two, then use astype(int) or numpy.floor."),
+    (lambda x: np.add.at(x, [0], 1), X, "numpy.add.at has no hardware form.\n"
+     "  Write it with numpy.sum, numpy.cumsum or broadcasting."),
     (lambda x: x + np.nan, X, "a constant must be finite.\n  Received: nan."),
     (lambda x: np.add(x, 1, where=[True, False, True]), X,
      "numpy.add has no hardware form with where=.\n  Received: [True, False, True].\n"

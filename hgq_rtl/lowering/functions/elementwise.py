@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hgq_rtl.errors import LoweringError
 from hgq_rtl.ir.node import Builder, Node
-from hgq_rtl.lowering.array import FixedArray, as_elements, builder_of, is_boolean
+from hgq_rtl.lowering.array import FixedArray, as_elements, is_boolean
 from hgq_rtl.lowering.elements import (
     Element,
     Floats,
@@ -19,8 +19,10 @@ from hgq_rtl.lowering.elements import (
     constant_element,
     number,
 )
+from hgq_rtl.lowering.functions.bits import check_whole
 from hgq_rtl.lowering.functions.conditions import choose
 from hgq_rtl.lowering.functions.cone import common_source, in_terms_of
+from hgq_rtl.lowering.functions.operands import builder_of
 from hgq_rtl.lowering.functions.scalar import Rule
 from hgq_rtl.lowering.functions.ufuncs import (
     CONDITIONS,
@@ -54,10 +56,21 @@ def apply(ufunc: np.ufunc, *operands: Any) -> FixedArray:
         ufunc = redirected
         if ufunc is np.positive:
             return operands[0]
+    name, rule = SCOPES.get(ufunc.__name__, ufunc.__name__), EXACT.get(ufunc)
+    function: Callable[..., Any] = ufunc
+    if rule is None and not any("d" in types.partition("->")[0] for types in ufunc.types):
+        function = _of_integers(ufunc, name, operands)
     return evaluate(
-        SCOPES.get(ufunc.__name__, ufunc.__name__), ufunc, EXACT.get(ufunc), operands,
-        is_bool=ufunc in CONDITIONS, whole=ufunc in WHOLE,
-    )  # fmt: skip
+        name, function, rule, operands, is_bool=ufunc in CONDITIONS, whole=ufunc in WHOLE
+    )
+
+
+def _of_integers(ufunc: np.ufunc, name: str, operands: Any) -> Callable[..., Any]:
+    """A ufunc that NumPy has for integers only, as one of floats."""
+    for x in operands:
+        if isinstance(x, FixedArray):
+            check_whole(f"numpy.{name}", *x.nodes(f"'{name}'").flat)
+    return lambda *args: ufunc(*(np.asarray(v).astype(np.int64) for v in args))
 
 
 UFUNCS[None, "__call__"] = apply

@@ -9,9 +9,10 @@ import numpy as np
 from hgq_rtl.errors import LoweringError
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import MUX, SHIFT, cast
-from hgq_rtl.lowering.array import FixedArray, as_elements, builder_of, is_boolean
+from hgq_rtl.lowering.array import FixedArray, as_elements, is_boolean
 from hgq_rtl.lowering.elements import is_whole
 from hgq_rtl.lowering.functions.elementwise import unary
+from hgq_rtl.lowering.functions.operands import builder_of
 from hgq_rtl.lowering.registry import FUNCTIONS, implements
 
 

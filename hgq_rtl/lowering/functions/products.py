@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from hgq_rtl.errors import LoweringError
 from hgq_rtl.fixed import dyadic
 from hgq_rtl.ir.ops import DOT, sum_tree
-from hgq_rtl.lowering.array import FixedArray, as_elements, builder_of
+from hgq_rtl.lowering.array import FixedArray, as_elements
 from hgq_rtl.lowering.einsum import einsum as einsum_of_two
+from hgq_rtl.lowering.functions.operands import builder_of
 from hgq_rtl.lowering.functions.ufuncs import EXACT
 from hgq_rtl.lowering.registry import UFUNCS, implements
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from hgq_rtl.errors import LoweringError
-from hgq_rtl.lowering.array import FixedArray, as_elements, builder_of, is_boolean
+from hgq_rtl.lowering.array import FixedArray, as_elements, is_boolean
+from hgq_rtl.lowering.functions.operands import builder_of, holds
 from hgq_rtl.lowering.registry import FUNCTIONS, implements
 
 ONE = (
@@ -46,7 +47,7 @@ def _joined(function: Callable[..., Any]) -> Callable[..., Any]:
         leaves: list[Any] = []
 
         def elements(value: Any) -> Any:
-            if isinstance(value, list | tuple):
+            if isinstance(value, list | tuple) and (value is arrays or holds(value)):
                 return [elements(v) for v in value]
             leaves.append(value)
             return as_elements(build, value, f"numpy.{function.__name__}")
