@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.ops import REG
+from hgq_rtl.schedule.critical import critical_path
 from hgq_rtl.schedule.schedule import Schedule
 from hgq_rtl.timing.model import DelayModel
 
@@ -29,6 +31,7 @@ def facts(
     """
     period = round(clock_ns * 1000)
     delays = schedule.stage_delays(graph, device)
+    worst = max(range(len(delays)), key=delays.__getitem__)
     layers = _layers(graph, scheduled, device)
     return {
         "name": name,
@@ -42,9 +45,11 @@ def facts(
         "nodes": len(graph.nodes),
         "stage_delays_ps": delays,
         "worst_stage": {
-            "stage": max(range(len(delays)), key=delays.__getitem__),
-            "delay_ps": max(delays),
-            "slack_ps": period - max(delays),
+            "stage": worst,
+            "delay_ps": delays[worst],
+            "slack_ps": period - delays[worst],
+            "registers_ps": device.register_overhead,
+            "path": [asdict(step) for step in critical_path(graph, schedule, device, worst)],
         },
         "layers": [{"name": layer, **numbers} for layer, numbers in layers.items()],
         "inputs": [_port(port) for port in interface.inputs],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from rich import box
@@ -45,6 +46,18 @@ def headline(facts: Mapping[str, Any]) -> Iterator[Text]:
         f"worst stage {worst['stage']}: {worst['delay_ps']} ps of {period} ps "
         f"(slack {worst['slack_ps']} ps, estimate)"
     )
+    if worst.get("path"):
+        yield Text(f"  {slowest_path(worst)}")
+
+
+def slowest_path(worst: Mapping[str, Any]) -> str:
+    """The operations of the worst stage's slowest path with their delays, by neuron."""
+    parts = [
+        f"{origin or '(border)'}: "
+        + ", ".join(f"{s['op']} of {s['width']} bits {s['delay_ps']}" for s in steps)
+        for origin, steps in groupby(worst["path"], key=lambda step: str(step["origin"]))
+    ]
+    return f"{'; '.join(parts)}; registers {worst['registers_ps']}"
 
 
 def layer_table(facts: Mapping[str, Any]) -> Table:

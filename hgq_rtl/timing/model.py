@@ -91,6 +91,27 @@ def _add(node: Node) -> tuple[str, int]:
     return ("add.const" if any(arg.type.is_const for arg in node.args) else "add"), bits
 
 
+def sum3_luts(node: Node) -> int:
+    """Bits of a ``sum3`` that take a LUT: where at least two of its three bits and of the carry
+    saved one bit below vary. See rtl_templates/ternary_adder.v.
+    """
+    (sub,) = node.attrs
+    spans = []
+    for arg, subtracted in zip(node.args, (False, sub == 2, sub > 0), strict=True):
+        t = arg.type
+        low = t.exp - node.type.exp
+        high = 0 if t.is_zero else node.type.width if t.signed else low + t.width
+        spans.append((low, high, subtracted))
+    total, carried = 0, False
+    for bit in range(sum3_copied(node), node.type.width):
+        live = [low <= bit < high for low, high, _ in spans]
+        ones = sum(negative and not is_live
+                   for is_live, (*_, negative) in zip(live, spans, strict=True))  # fmt: skip
+        total += sum(live) + carried > 1
+        carried = sum(live) > 1 or (sum(live) == 1 and ones == 1)
+    return total
+
+
 def _sum3(node: Node) -> tuple[str, int]:
     bits = node.type.width - sum3_copied(node)
     return ("sum3", bits) if bits else FREE
@@ -213,6 +234,8 @@ class DelayModel:
         base, per_bit = self.rows[row].luts
         if node.op is ADD:
             bits = adder_luts(node)
+        if node.op is SUM3:
+            bits = sum3_luts(node)
         if row == "mul":
             bits = node.args[0].type.width * node.args[1].type.width
         return base + per_bit * bits

@@ -222,13 +222,31 @@ class _Sum:
             TERNARY,
             p_WIDTH=width - copied,
             p_SUB=node.attrs[0],
-            **{f"i_{pin}": _fit(x, width)[copied:] for pin, x in zip("abc", aligned, strict=True)},
+            **_operands(node, args, copied, width - copied),
             o_y=upper,
         )
         if whole:
             return out
         value = Cat(_fit(aligned[low], copied), upper) if copied else upper
         return _as(value, node.type.signed)
+
+
+def _operands(node: Node, args: Sequence[Value], copied: int, width: int) -> dict[str, Any]:
+    """Pins and parameters of a sum's operands, read from the bit ``copied`` on."""
+    pins: dict[str, Any] = {}
+    for name, arg, x in zip("abc", node.args, args, strict=True):
+        low = arg.type.exp - node.type.exp - copied
+        # A number that ends below still has its sign above.
+        start = min(max(0, -low), len(x) - arg.type.signed)
+        x = x[start : start + max(0, width - max(0, low))]
+        signed = arg.type.signed and len(x) > 0
+        pins |= {
+            f"i_{name}": x if len(x) else Const(0, 1),
+            f"p_{name.upper()}_BITS": max(1, len(x)),
+            f"p_{name.upper()}_LOW": max(0, low) if len(x) else 0,
+            f"p_{name.upper()}_SIGNED": int(signed),
+        }
+    return pins
 
 
 @emits(SUM3)
