@@ -43,7 +43,7 @@ def pinned(x: Any) -> Any:
     return jax.lax.reduce_precision(x, 8, 22)
 
 
-class _Moments(QLayer):
+class Moments(QLayer):
     """Statistics of a batch normalization, with the arguments of Keras.
 
     ``momentum``: of the moving moments. ``epsilon``: added to the variance. ``scale``: whether
@@ -130,11 +130,11 @@ def _is_of_kernel(name: str) -> bool:
 
 
 @keras.saving.register_keras_serializable(package="hgq_rtl")
-class QBatchNormalization(_Moments, QWeighted):
+class QBatchNormalization(Moments, QWeighted):
     """x·Q(s) + Q(beta - mean·s) along ``axis``, as ``keras.layers.BatchNormalization``.
 
     ``center``: whether there is a beta. ``kq_conf, bq_conf``: configs of the quantizers of s and
-    of the offset, one value per channel. Further arguments: see _Moments and QLayer.
+    of the offset, one value per channel. Further arguments: see Moments and QLayer.
     """
 
     def __init__(
@@ -224,11 +224,11 @@ class QBatchNormalization(_Moments, QWeighted):
 
 
 @keras.saving.register_keras_serializable(package="hgq_rtl")
-class QBatchNormDense(_Moments, QDense):
+class QBatchNormDense(Moments, QDense):
     """A batch normalization of the input, folded into the dense layer that follows it.
 
     Equals ``BatchNormalization(center=False)`` on the last axis, then ``Dense``; a beta would say
-    the same as the bias, so the bias cannot be left out. Arguments: see QDense and _Moments.
+    the same as the bias, so the bias cannot be left out. Arguments: see QDense and Moments.
     """
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -251,14 +251,14 @@ class QBatchNormDense(_Moments, QDense):
 
 
 @keras.saving.register_keras_serializable(package="hgq_rtl")
-class QEinsumDenseBatchnorm(_Moments, QEinsumDense):
+class QEinsumDenseBatchnorm(Moments, QEinsumDense):
     """An einsum layer without bias, and the batch normalization of its result folded into it.
 
     Equals ``EinsumDense`` (no bias), then ``BatchNormalization`` along ``normalize_axes`` with
     the bias as beta. ``normalize_axes``: letters of kernel and result; default ``bias_axes``.
     ``center``: whether there is a bias. In training the product is computed twice: with the float
     kernel for the moments, then with the quantized one. Further arguments: see QEinsumDense and
-    _Moments.
+    Moments.
     """
 
     def __init__(

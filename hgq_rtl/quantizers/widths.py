@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -36,5 +37,15 @@ def initializer(start: Any, constraint: Any = None) -> Any:
             return keras_start
         return lambda shape, dtype=None: constraint(keras_start(shape, dtype=dtype))
     if constraint is not None:
-        start = float(to_numpy(constraint(ops.convert_to_tensor(float(start)))))
+        with _outside_of_traces():
+            start = float(to_numpy(constraint(ops.convert_to_tensor(float(start)))))
     return lambda shape, dtype=None: np.full(shape, start, dtype)
+
+
+def _outside_of_traces() -> AbstractContextManager[Any]:
+    """Compute now: a model that its first batch builds is built inside of a trace."""
+    if keras.backend.backend() != "jax":
+        return nullcontext()
+    import jax
+
+    return jax.ensure_compile_time_eval()
