@@ -16,6 +16,7 @@ from hgq_rtl.passes.cmvm.program import AdderProgram, Matrix
 from hgq_rtl.passes.cmvm.sharing import WEIGHS
 from hgq_rtl.passes.cmvm.sharing_engine import solve_by_sharing
 from hgq_rtl.passes.target import Target
+from hgq_rtl.timing.area import absorbed_by_adders
 from hgq_rtl.timing.model import DelayModel
 
 Key = tuple[Matrix, tuple[Fixed, ...], tuple[int, ...]]
@@ -27,8 +28,9 @@ LARGE = 3_000
 MIXING_ROUNDS = 3
 """How often rows may move from sharing to tables; what is left shares less each time."""
 
-TABLE_BITS = (5, 6)
-"""Address bits of tables that are tried; with 5 two result bits share a LUT on most devices."""
+TABLES = ((5, 2), (5, 3), (6, 1))
+"""Address bits, and tables added one after the other, that are tried. An adder of six-input LUTs
+takes in a table of five bits."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +70,20 @@ def _candidates(key: Key, target: Target) -> Iterator[AdderProgram]:
     if max(abs(w) for row in matrix for w in row) < LARGEST_WEIGHT:
         for depth in extras:
             yield solve_with_da4ml(matrix, inputs, levels=levels, extra=depth)
-    for bits in TABLE_BITS:
-        yield from _with_tables(key, target, bits)
+    for bits, chain in TABLES:
+        yield from _with_tables(key, target, bits, chain)
 
 
-def _with_tables(key: Key, target: Target, bits: int) -> Iterator[AdderProgram]:
+def _with_tables(key: Key, target: Target, bits: int, chain: int) -> Iterator[AdderProgram]:
     """All rows as tables; then only those that are cheaper so than what sharing needs for them."""
     matrix, inputs, levels = key
     if not any(t.width < bits for t in inputs):
         return
 
     def solve(tabled: Sequence[bool]) -> AdderProgram:
-        return solve_with_tables(matrix, inputs, address_bits=bits, tabled=tabled, levels=levels)
+        return solve_with_tables(
+            matrix, inputs, address_bits=bits, chain=chain, tabled=tabled, levels=levels
+        )
 
     everywhere = solve([True] * len(matrix))
     yield everywhere
@@ -112,8 +116,9 @@ def measure(program: AdderProgram, key: Key, target: Target) -> Measured:
         owner[node] = -1 if node in owner else number
     private = [0.0] * len(outputs)
     total = 0.0
+    absorbed = absorbed_by_adders(order, outputs, target.device)
     for node in reversed(order):
-        luts = target.device.cost(node)
+        luts = 0.0 if node in absorbed else target.device.cost(node)
         total += luts
         mine = owner[node]
         if mine >= 0:

@@ -64,26 +64,28 @@ class AdderProgram:
         ]
 
     def build(self, build: Builder, inputs: Sequence[Node]) -> list[Node]:
-        """The program as nodes; a sum of zero terms is the constant zero."""
-        values = list(inputs)
-        for table in self.tables:
-            used, weights = zip(*table, strict=True)
-            values.append(sum_table(build, [inputs[j] for j in used], weights))
+        """The program as nodes; a sum of zero terms is the constant zero.
+
+        A table is made when the first adder needs it, after that adder's other operand: tools keep
+        the operand that was there first for the carry, and the other one can be absorbed.
+        """
+        values: list[Node | None] = [*inputs, *(None for _ in self.tables)]
+
+        def read(term: Term) -> Node:
+            node = values[term.index]
+            if node is None:
+                used, weights = zip(*self.tables[term.index - len(inputs)], strict=True)
+                node = values[term.index] = sum_table(build, [inputs[j] for j in used], weights)
+            return build(SHIFT, node, bits=term.shift) if term.shift else node
+
         for a, b in self.steps:
-            values.append(
-                build(ADD, _shifted(build, values, a), _shifted(build, values, b), sub=b.negative)
-            )
+            values.append(build(ADD, read(a), read(b), sub=b.negative))
         zero = constant(build, 0, 0)
         outputs = []
         for term in self.outputs:
-            node = zero if term.index < 0 else _shifted(build, values, term)
+            node = zero if term.index < 0 else read(term)
             outputs.append(build(ADD, zero, node, sub=True) if term.negative else node)
         return outputs
-
-
-def _shifted(build: Builder, values: Sequence[Node], term: Term) -> Node:
-    node = values[term.index]
-    return build(SHIFT, node, bits=term.shift) if term.shift else node
 
 
 def _scaled(forms: list[dict[int, int]], term: Term) -> dict[int, int]:

@@ -31,14 +31,20 @@ def solve_by_sharing(
     levels = levels or [0] * len(inputs)
     values = [Value(t.lo, t.hi, t.exp, at) for t, at in zip(inputs, levels, strict=True)]
     rows = [digits_of(weights) for weights in matrix]
-    steps, outputs = solve_rows(values, rows, weigh=weigh, extra=extra)
-    return AdderProgram(len(inputs), steps, outputs)
+    steps: list[tuple[Term, Term]] = []
+    outputs = solve_rows(values, rows, steps, weigh=weigh, extra=extra)
+    return AdderProgram(len(inputs), tuple(steps), outputs)
 
 
 def solve_rows(
-    values: list[Value], rows: list[Row], *, weigh: str, extra: int | None
-) -> tuple[tuple[tuple[Term, Term], ...], tuple[Term, ...]]:
-    """Steps and outputs that add up the digits of every row."""
+    values: list[Value],
+    rows: list[Row],
+    steps: list[tuple[Term, Term]],
+    *,
+    weigh: str,
+    extra: int | None,
+) -> tuple[Term, ...]:
+    """Add the steps that sum up the digits of every row; the outputs as terms."""
     limits = [_limit(load(row, values), extra) for row in rows]
     sharing = Sharing(values, rows, limits)
     pairs = sum(sum(map(len, row.values())) ** 2 for row in rows) // 2
@@ -46,9 +52,8 @@ def solve_rows(
         native.share(sharing, weigh)
     else:
         share(sharing, weigh)
-    steps = [(Term(p.a, 0), Term(p.b, p.shift, p.sub)) for p in sharing.pairs]
-    outputs = [_sum(row, limit, values, steps) for row, limit in zip(rows, limits, strict=True)]
-    return tuple(steps), tuple(outputs)
+    steps += [(Term(p.a, 0), Term(p.b, p.shift, p.sub)) for p in sharing.pairs]
+    return tuple([_sum(row, limit, values, steps) for row, limit in zip(rows, limits, strict=True)])
 
 
 def digits_of(weights: Sequence[int]) -> Row:
