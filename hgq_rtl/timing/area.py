@@ -26,8 +26,10 @@ def absorbed_by_adders(
 ) -> set[Node]:
     """The nodes whose logic goes into the LUTs of the adders that read them, so that it is free.
 
-    The LUT of an adder bit computes a XOR b, and the carry needs a itself; b may be any function of
-    the remaining inputs. ``nodes``: in topological order; ``outputs``: read by others as well.
+    The LUT of an adder bit computes a XOR b, and the carry needs one of them itself; the other may
+    be any function of the remaining inputs. Which one it is the tools decide, but for a difference,
+    where it is the subtrahend; only these count here. ``nodes``: in topological order;
+    ``outputs``: read by others as well.
     """
     room = LUT_INPUTS.get(device.target, 0) - 1
     visible = set(outputs)
@@ -44,7 +46,7 @@ def absorbed_by_adders(
             if node in visible:
                 _seen(node.args[0], free)
             continue
-        absorbing = node.op is ADD and not any(arg.type.is_const for arg in node.args)
+        absorbing = node.op is ADD and node.attrs[0] and not node.args[0].type.is_const
         for position, arg in enumerate(node.args):
             if not (absorbing and position == 1):
                 _seen(arg, free)

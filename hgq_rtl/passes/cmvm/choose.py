@@ -25,6 +25,9 @@ Key = tuple[Matrix, tuple[Fixed, ...], tuple[int, ...]]
 LARGE = 3_000
 """Non-zero weights from which on only our own search is tried: the others would take seconds."""
 
+LARGE_SPARSE = 20_000
+"""The same for all entries, zeros included."""
+
 MIXING_ROUNDS = 3
 """How often rows may move from sharing to tables; what is left shares less each time."""
 
@@ -45,15 +48,16 @@ class Measured:
 def choose(key: Key, target: Target) -> AdderProgram:
     """The program with the fewest LUTs, checked to be the matrix.
 
-    No output comes later than the slowest of the fastest program plus the target's
-    ``extra_levels`` adders; this is measured on each program with the device's delays.
+    No output comes later than the slowest of our fastest network of adders plus the target's
+    ``extra_levels``; this is measured on each program with the device's delays.
     """
     matrix, _, _ = key
     found: list[tuple[Measured, AdderProgram]] = []
     for program in _candidates(key, target):
         program.check(matrix)
         found.append((measure(program, key, target), program))
-    latest = min(m.delay for m, _ in found) + target.extra_levels * level_ps(target.device)
+    # The first candidate shares only what costs no level.
+    latest = found[0][0].delay + target.extra_levels * level_ps(target.device)
     return min((pair for pair in found if pair[0].delay <= latest), key=lambda p: p[0].luts)[1]
 
 
@@ -61,6 +65,7 @@ def _candidates(key: Key, target: Target) -> Iterator[AdderProgram]:
     matrix, inputs, levels = key
     extras = sorted({0, target.extra_levels})
     large = sum(w != 0 for row in matrix for w in row) > LARGE
+    large = large or len(matrix) * len(inputs) > LARGE_SPARSE
 
     for weigh in ("overlap",) if large else WEIGHS:
         for extra in extras:
@@ -133,5 +138,5 @@ def measure(program: AdderProgram, key: Key, target: Target) -> Measured:
 def level_ps(device: DelayModel) -> int:
     """Picoseconds of an adder of usual width."""
     build = Builder()
-    a, b = (build(INPUT, name=name, lo=-128, hi=127, exp=0) for name in "ab")
+    a, b = (build(INPUT, name=name, lo=-(1 << 15), hi=(1 << 15) - 1, exp=0) for name in "ab")
     return max(1, device.delay(build(ADD, a, b, sub=False)))

@@ -8,6 +8,7 @@ however many signed digits its weights have.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.passes.cmvm.program import AdderProgram, Matrix, Sum, Term
@@ -39,24 +40,44 @@ def solve_with_tables(
         for weights, as_tables in zip(matrix, tabled, strict=True)
     ]
     tables: dict[Sum, Term] = {}
-    for forms, _ in split:
-        for form in forms:
-            if form not in tables:
-                tables[form] = Term(len(values), 0)
-                values.append(_looked_up(form, values))
+
+    chains = [[_chained(part) for part in _parts(forms, chain)] for forms, _ in split]
+    for form in (form for row in chains for forms in row for form in forms):
+        if form not in tables:
+            tables[form] = Term(len(values), 0)
+            values.append(_looked_up(form, values))
     steps: list[tuple[Term, Term]] = []
     rows: list[Row] = []
-    for forms, row in split:
-        for start in range(0, len(forms), chain):
-            total, *others = (tables[form] for form in forms[start : start + chain])
-            for term in others:
-                values.append(paired(values, Pair(total.index, term.index, 0, False)))
-                steps.append((total, term))
+    for parts, (_, row) in zip(chains, split, strict=True):
+        for first, *others in parts:
+            total = tables[first]
+            for form in others:
+                b = tables[form].index
+                values.append(paired(values, Pair(total.index, b, 0, True)))
+                steps.append((total, Term(b, 0, True)))
                 total = Term(len(values) - 1, 0)
             row.setdefault(total.index, {})[0] = False
         rows.append(row)
     outputs = solve_rows(values, rows, steps, weigh=weigh, extra=extra)
     return AdderProgram(len(inputs), tuple(steps), outputs, tuple(tables))
+
+
+def _parts(forms: list[Sum], size: int) -> list[list[Sum]]:
+    """The tables of a row in chains of ``size`` or more, as even as they come."""
+    if not forms:
+        return []
+    count = max(1, len(forms) // size)
+    ends = [len(forms) * n // count for n in range(count + 1)]
+    return [forms[a:b] for a, b in pairwise(ends)]
+
+
+def _chained(forms: list[Sum]) -> list[Sum]:
+    """All but the first negated, to be subtracted.
+
+    In a difference, synthesis keeps the minuend for the carry and takes in the other operand,
+    whatever the order in which it met their names.
+    """
+    return [forms[0], *(tuple((j, -w) for j, w in form) for form in forms[1:])]
 
 
 def _split(weights: Sequence[int], inputs: Sequence[Fixed], bits: int) -> tuple[list[Sum], Row]:

@@ -3,79 +3,155 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from hgq_rtl.ir.graph import Graph, toposort
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import ADD, DOT, ROUND, SHIFT, constant, restrict
-from hgq_rtl.passes.cmvm.choose import Key, level_ps
+from hgq_rtl.passes.cmvm.choose import Key, level_ps, measure
 from hgq_rtl.passes.cmvm.memo import solve
-from hgq_rtl.passes.cmvm.program import AdderProgram, Matrix
+from hgq_rtl.passes.cmvm.program import AdderProgram
 from hgq_rtl.passes.target import Target
-from hgq_rtl.timing.model import DelayModel
-
-Solved = dict[Key, AdderProgram]
-"""Equal matrices on equal inputs are solved once."""
 
 LATEST = 40
 """Most adders that an input is said to be late."""
 
+LARGEST_JOINT = 1 << 19
+"""Most entries of a matrix that is put together from several with common inputs."""
+
+Group = list[Node]
+"""Dots that share their arguments."""
+
 
 def cmvm(graph: Graph, target: Target) -> Graph:
-    """Turn dot nodes that share their arguments into one network of shared adders and tables."""
-    groups: dict[tuple[int, ...], list[Node]] = {}
-    for node in graph.nodes:
-        if node.op is DOT:
-            groups.setdefault(tuple(map(id, node.args)), []).append(node)
-    group_of = {node: group for group in groups.values() for node in group}
-    solved: Solved = {}
-    arrival: dict[Node, int] = {}
+    """Turn dots into networks of shared adders and tables, those with common arguments at once."""
+    depth = _depths(graph)
+    systems = {dot: system for system in _systems(graph, depth) for dot in system}
+    solver = _Solver(graph.builder, target)
     new: dict[Node, Node] = {node: node for node in graph.inputs}
     build = graph.builder
-    for node in graph.nodes:
+    # All dots behind equally many others at once, with everything in front of them done before.
+    for node in sorted(graph.nodes, key=lambda node: 2 * depth[node] + (node.op is not DOT)):
         if node in new:
             continue
         build.set_origin(build.origins.get(node, ""))
-        if node in group_of:
-            # The first dot of a matrix brings all others: their arguments are the same.
-            args = [new[arg] for arg in node.args]
-            new.update(_rebuild(build, group_of[node], args, arrival, solved, target))
+        if node.op is DOT:
+            new.update(solver.rebuild(systems[node], new))
         else:
             new[node] = build.rebuild(node, tuple([new[arg] for arg in node.args]))
     build.set_origin("")
     return graph.with_outputs(new[node] for node in graph.outputs)
 
 
-def _rebuild(
-    build: Builder,
-    group: list[Node],
-    args: list[Node],
-    arrival: dict[Node, int],
-    solved: Solved,
-    target: Target,
-) -> Iterator[tuple[Node, Node]]:
-    """Pairs (dot, its replacement) for the dots of one matrix."""
-    live = [
-        j
-        for j, arg in enumerate(args)
-        if not arg.type.is_zero and any(dot.attrs[0][j] for dot in group)
-    ]
-    matrix: Matrix = tuple(tuple(dot.attrs[0][j] for j in live) for dot in group)
-    inputs = [args[j] for j in live]
-    if inputs:
-        _arrive(inputs, arrival, target.device)
-        level = level_ps(target.device)
-        first = min(arrival[node] for node in inputs)
-        late = tuple(min((arrival[node] - first) // level, LATEST) for node in inputs)
-        key = (matrix, tuple(node.type for node in inputs), late)
-        program = solved.get(key)
-        if program is None:
-            program = solved[key] = solve(key, target)
-        with build.at(_common_scope([build.origins.get(dot, "") for dot in group])):
-            sums = program.build(build, inputs)
-    else:
-        sums = [constant(build, 0, 0) for _ in group]
-    for dot, total in zip(group, sums, strict=True):
+def _depths(graph: Graph) -> dict[Node, int]:
+    """How many dots there are at most on a path to each node, itself included."""
+    depth: dict[Node, int] = {}
+    for node in graph.nodes:
+        depth[node] = max((depth[arg] for arg in node.args), default=0) + (node.op is DOT)
+    return depth
+
+
+def _systems(graph: Graph, depth: dict[Node, int]) -> list[Group]:
+    """Dots of one depth that are connected by arguments, such as all windows of a convolution."""
+    leader: dict[tuple[int, Node], Node] = {}
+    parent: dict[Node, Node] = {}
+
+    def root(dot: Node) -> Node:
+        while parent[dot] is not dot:
+            parent[dot] = dot = parent[parent[dot]]
+        return dot
+
+    dots = [node for node in graph.nodes if node.op is DOT]
+    for dot in dots:
+        parent[dot] = dot
+        for arg, weight in zip(dot.args, dot.attrs[0], strict=True):
+            if weight:
+                other = leader.setdefault((depth[dot], arg), dot)
+                parent[root(dot)] = root(other)
+    systems: dict[Node, Group] = {}
+    for dot in dots:
+        systems.setdefault(root(dot), []).append(dot)
+    return list(systems.values())
+
+
+@dataclass(frozen=True)
+class _System:
+    """Dots with the nodes that they read and the key under which they are solved."""
+
+    dots: Group
+    inputs: list[Node]
+    key: Key
+    first: int
+    """When the first input is there, in adders."""
+
+
+class _Solver:
+    def __init__(self, build: Builder, target: Target) -> None:
+        self.build, self.target = build, target
+        self.arrival: dict[Node, int] = {}
+        self.solved: dict[Key, AdderProgram] = {}
+        """Equal matrices on equal inputs are solved once."""
+
+    def rebuild(self, dots: Group, new: dict[Node, Node]) -> Iterator[tuple[Node, Node]]:
+        """Pairs (dot, its replacement), for dots whose arguments are in ``new``."""
+        groups: dict[tuple[Node, ...], Group] = {}
+        for dot in dots:
+            groups.setdefault(dot.args, []).append(dot)
+        for system in self._together([self._system(g, new) for g in groups.values()], dots, new):
+            if system.inputs:
+                origins = [self.build.origins.get(dot, "") for dot in system.dots]
+                with self.build.at(_common_scope(origins)):
+                    sums = self._solve(system.key).build(self.build, system.inputs)
+            else:
+                sums = [constant(self.build, 0, 0) for _ in system.dots]
+            for dot, total in zip(system.dots, sums, strict=True):
+                yield dot, self._finish(dot, total)
+
+    def _together(self, apart: list[_System], dots: Group, new: dict[Node, Node]) -> list[_System]:
+        """One system for all dots where that is cheaper and not slower than many."""
+        entries = len(dots) * len({arg for dot in dots for arg in dot.args})
+        if len(apart) < 2 or entries > LARGEST_JOINT:
+            return apart
+        whole = self._system(dots, new)
+        if not whole.inputs:
+            return apart
+        separate = [
+            (measure(self._solve(s.key), s.key, self.target), s.first) for s in apart if s.inputs
+        ]
+        level = level_ps(self.target.device)
+        latest = max(m.delay + level * (first - whole.first) for m, first in separate)
+        joint = measure(self._solve(whole.key), whole.key, self.target)
+        cheaper = joint.luts < sum(m.luts for m, _ in separate)
+        return [whole] if cheaper and joint.delay <= latest + level else apart
+
+    def _system(self, dots: Group, new: dict[Node, Node]) -> _System:
+        weights: list[dict[Node, int]] = []
+        for dot in dots:
+            row: dict[Node, int] = {}
+            for arg, w in zip(dot.args, dot.attrs[0], strict=True):
+                if not new[arg].type.is_zero:
+                    row[new[arg]] = row.get(new[arg], 0) + w
+            weights.append(row)
+        inputs = list(dict.fromkeys(x for row in weights for x, w in row.items() if w))
+        self._arrive(inputs)
+        level = level_ps(self.target.device)
+        times = [self.arrival[node] // level for node in inputs]
+        first = min(times, default=0)
+        key = (
+            tuple(tuple(row.get(x, 0) for x in inputs) for row in weights),
+            tuple(node.type for node in inputs),
+            tuple(min(time - first, LATEST) for time in times),
+        )
+        return _System(dots, inputs, key, first)
+
+    def _solve(self, key: Key) -> AdderProgram:
+        if key not in self.solved:
+            self.solved[key] = solve(key, self.target)
+        return self.solved[key]
+
+    def _finish(self, dot: Node, total: Node) -> Node:
         _, exp, bias, bias_exp = dot.attrs
+        build = self.build
         with build.at(build.origins.get(dot, "")):
             if exp and not total.type.is_zero:
                 total = build(SHIFT, total, bits=exp)
@@ -83,15 +159,15 @@ def _rebuild(
                 total = build(ADD, total, constant(build, bias, bias_exp), sub=False)
             # The same input can come twice with opposite signs inside a tree, and the intervals
             # of its sums do not see that. The neuron's own interval does.
-            yield dot, restrict(build, total, dot.type)
+            return restrict(build, total, dot.type)
 
-
-def _arrive(roots: list[Node], arrival: dict[Node, int], device: DelayModel) -> None:
-    """Add when the roots and what they need are ready, in ps from the graph's inputs."""
-    for node in toposort(roots, arrival):
-        begin = max((arrival[arg] for arg in node.args), default=0)
-        takes = level_ps(device) if node.op in (ROUND, DOT) else device.delay(node)
-        arrival[node] = begin + takes
+    def _arrive(self, roots: list[Node]) -> None:
+        """Find when the roots and what they need are ready, in ps from the graph's inputs."""
+        device = self.target.device
+        for node in toposort(roots, self.arrival):
+            begin = max((self.arrival[arg] for arg in node.args), default=0)
+            takes = level_ps(device) if node.op in (ROUND, DOT) else device.delay(node)
+            self.arrival[node] = begin + takes
 
 
 def _common_scope(origins: list[str]) -> str:

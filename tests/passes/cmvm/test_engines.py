@@ -98,7 +98,14 @@ def test_values_beyond_int64_are_exact():
 def test_tables_are_exact(case, bits, data):
     matrix, inputs, levels = case
     tabled = [data.draw(st.booleans()) for _ in matrix]
-    program = solve_with_tables(matrix, inputs, address_bits=bits, tabled=tabled, levels=levels)
+    program = solve_with_tables(
+        matrix,
+        inputs,
+        address_bits=bits,
+        chain=data.draw(st.integers(1, 3)),
+        tabled=tabled,
+        levels=levels,
+    )
     program.check(matrix)
     build = Builder()
     nodes = tuple(
