@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from hgq_rtl.fixed import Fixed
-from hgq_rtl.ir.graph import toposort
+from hgq_rtl.ir.graph import Graph, toposort
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import ADD, INPUT
 from hgq_rtl.passes.cmvm.da4ml_engine import LARGEST_WEIGHT, solve_with_da4ml
@@ -16,7 +16,7 @@ from hgq_rtl.passes.cmvm.program import AdderProgram, Matrix
 from hgq_rtl.passes.cmvm.sharing import WEIGHS
 from hgq_rtl.passes.cmvm.sharing_engine import solve_by_sharing
 from hgq_rtl.passes.target import Target
-from hgq_rtl.timing.area import absorbed_by_adders
+from hgq_rtl.passes.ternary import by_threes
 from hgq_rtl.timing.model import DelayModel
 
 Key = tuple[Matrix, tuple[Fixed, ...], tuple[int, ...]]
@@ -31,9 +31,8 @@ LARGE_SPARSE = 20_000
 MIXING_ROUNDS = 3
 """How often rows may move from sharing to tables; what is left shares less each time."""
 
-TABLES = ((5, 2), (5, 3), (6, 1))
-"""Address bits, and tables added one after the other, that are tried. An adder of six-input LUTs
-takes in a table of five bits."""
+TABLE_BITS = 6
+"""Address bits of tables that are tried: what one LUT looks up."""
 
 
 @dataclass(frozen=True)
@@ -75,20 +74,17 @@ def _candidates(key: Key, target: Target) -> Iterator[AdderProgram]:
     if max(abs(w) for row in matrix for w in row) < LARGEST_WEIGHT:
         for depth in extras:
             yield solve_with_da4ml(matrix, inputs, levels=levels, extra=depth)
-    for bits, chain in TABLES:
-        yield from _with_tables(key, target, bits, chain)
+    yield from _with_tables(key, target, TABLE_BITS)
 
 
-def _with_tables(key: Key, target: Target, bits: int, chain: int) -> Iterator[AdderProgram]:
+def _with_tables(key: Key, target: Target, bits: int) -> Iterator[AdderProgram]:
     """All rows as tables; then only those that are cheaper so than what sharing needs for them."""
     matrix, inputs, levels = key
     if not any(t.width < bits for t in inputs):
         return
 
     def solve(tabled: Sequence[bool]) -> AdderProgram:
-        return solve_with_tables(
-            matrix, inputs, address_bits=bits, chain=chain, tabled=tabled, levels=levels
-        )
+        return solve_with_tables(matrix, inputs, address_bits=bits, tabled=tabled, levels=levels)
 
     everywhere = solve([True] * len(matrix))
     yield everywhere
@@ -109,7 +105,8 @@ def measure(program: AdderProgram, key: Key, target: Target) -> Measured:
     level = level_ps(target.device)
     build = Builder()
     nodes = [build(INPUT, name=f"x{j}", lo=t.lo, hi=t.hi, exp=t.exp) for j, t in enumerate(inputs)]
-    outputs = program.build(build, nodes)
+    sums = Graph(build, tuple(nodes), tuple(program.build(build, nodes)), ())
+    outputs = by_threes(sums, replace(target, late_ps=None)).outputs
     order = toposort(outputs)
     arrival: dict[Node, int] = {node: at * level for node, at in zip(nodes, levels, strict=True)}
     for node in order:
@@ -121,9 +118,8 @@ def measure(program: AdderProgram, key: Key, target: Target) -> Measured:
         owner[node] = -1 if node in owner else number
     private = [0.0] * len(outputs)
     total = 0.0
-    absorbed = absorbed_by_adders(order, outputs, target.device)
     for node in reversed(order):
-        luts = 0.0 if node in absorbed else target.device.cost(node)
+        luts = target.device.cost(node)
         total += luts
         mine = owner[node]
         if mine >= 0:

@@ -8,11 +8,10 @@ however many signed digits its weights have.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.passes.cmvm.program import AdderProgram, Matrix, Sum, Term
-from hgq_rtl.passes.cmvm.sharing import Pair, Row, Value, paired
+from hgq_rtl.passes.cmvm.sharing import Row, Value
 from hgq_rtl.passes.cmvm.sharing_engine import digits_of, solve_rows
 
 
@@ -21,7 +20,6 @@ def solve_with_tables(
     inputs: Sequence[Fixed],
     *,
     address_bits: int,
-    chain: int,
     tabled: Sequence[bool],
     weigh: str = "overlap",
     levels: Sequence[int] | None = None,
@@ -29,71 +27,35 @@ def solve_with_tables(
 ) -> AdderProgram:
     """An unchecked program in which the ``tabled`` rows look up what fits ``address_bits``.
 
-    ``chain``: so many tables are added one after the other, before what results is added in a
-    tree: an adder can take the table that it adds into its own LUTs, but not two of them. The other
-    rows share their sums; see ``solve_by_sharing`` for the other arguments.
+    The other rows share their sums; see ``solve_by_sharing`` for the other arguments.
     """
     levels = levels or [0] * len(inputs)
     values = [Value(t.lo, t.hi, t.exp, at) for t, at in zip(inputs, levels, strict=True)]
-    split = [
-        _split(weights, inputs, address_bits) if as_tables else ([], digits_of(weights))
-        for weights, as_tables in zip(matrix, tabled, strict=True)
-    ]
-    tables: dict[Sum, Term] = {}
-
-    chains = [[_chained(part) for part in _parts(forms, chain)] for forms, _ in split]
-    for form in (form for row in chains for forms in row for form in forms):
-        if form not in tables:
-            tables[form] = Term(len(values), 0)
-            values.append(_looked_up(form, values))
-    steps: list[tuple[Term, Term]] = []
+    tables: dict[Sum, int] = {}
     rows: list[Row] = []
-    for parts, (_, row) in zip(chains, split, strict=True):
-        for first, *others in parts:
-            total = tables[first]
-            for form in others:
-                b = tables[form].index
-                values.append(paired(values, Pair(total.index, b, 0, True)))
-                steps.append((total, Term(b, 0, True)))
-                total = Term(len(values) - 1, 0)
-            row.setdefault(total.index, {})[0] = False
+    for weights, as_tables in zip(matrix, tabled, strict=True):
+        if not as_tables:
+            rows.append(digits_of(weights))
+            continue
+        row: Row = {}
+        for group in _groups(weights, inputs, address_bits):
+            if inputs[group[0]].width > address_bits:
+                row.update(digits_of([w if j == group[0] else 0 for j, w in enumerate(weights)]))
+                continue
+            if len(group) == 1 and abs(weights[group[0]]).bit_count() == 1:
+                j = group[0]  # a power of two is wiring
+                value, shift, negative = j, abs(weights[j]).bit_length() - 1, weights[j] < 0
+            else:
+                form, shift, negative = _normal([(j, weights[j]) for j in group])
+                if form not in tables:
+                    tables[form] = len(values)
+                    values.append(_looked_up(form, values))
+                value = tables[form]
+            row.setdefault(value, {})[shift] = negative
         rows.append(row)
+    steps: list[tuple[Term, Term]] = []
     outputs = solve_rows(values, rows, steps, weigh=weigh, extra=extra)
     return AdderProgram(len(inputs), tuple(steps), outputs, tuple(tables))
-
-
-def _parts(forms: list[Sum], size: int) -> list[list[Sum]]:
-    """The tables of a row in chains of ``size`` or more, as even as they come."""
-    if not forms:
-        return []
-    count = max(1, len(forms) // size)
-    ends = [len(forms) * n // count for n in range(count + 1)]
-    return [forms[a:b] for a, b in pairwise(ends)]
-
-
-def _chained(forms: list[Sum]) -> list[Sum]:
-    """All but the first negated, to be subtracted.
-
-    In a difference, synthesis keeps the minuend for the carry and takes in the other operand,
-    whatever the order in which it met their names.
-    """
-    return [forms[0], *(tuple((j, -w) for j, w in form) for form in forms[1:])]
-
-
-def _split(weights: Sequence[int], inputs: Sequence[Fixed], bits: int) -> tuple[list[Sum], Row]:
-    """The tables of a row, those of few result bits first, and the digits of what is too wide."""
-    forms: list[Sum] = []
-    wide = [0] * len(weights)
-    for group in _groups(weights, inputs, bits):
-        if inputs[group[0]].width > bits:
-            wide[group[0]] = weights[group[0]]
-        else:
-            forms.append(tuple((j, weights[j]) for j in group))
-
-    def top(form: Sum) -> int:
-        return max(abs(w).bit_length() + inputs[j].exp + inputs[j].width for j, w in form)
-
-    return sorted(forms, key=lambda form: (top(form), form)), digits_of(wide)
 
 
 def _groups(weights: Sequence[int], inputs: Sequence[Fixed], bits: int) -> list[list[int]]:
@@ -116,6 +78,14 @@ def _groups(weights: Sequence[int], inputs: Sequence[Fixed], bits: int) -> list[
             groups[at].append(j)
             room[at] -= width
     return [sorted(group) for group in groups]
+
+
+def _normal(pairs: list[tuple[int, int]]) -> tuple[Sum, int, bool]:
+    """A weighted sum as (sum, shift, negative) with first weight positive and not all even."""
+    shift = min((w & -w).bit_length() - 1 for _, w in pairs)
+    negative = pairs[0][1] < 0
+    sign = -1 if negative else 1
+    return tuple((j, sign * w >> shift) for j, w in pairs), shift, negative
 
 
 def _looked_up(form: Sum, values: Sequence[Value]) -> Value:

@@ -37,7 +37,8 @@ def _version() -> str:
     """The solvers themselves: other code may solve otherwise."""
     here = Path(__file__).parent
     files = sorted(path for path in here.iterdir() if path.suffix in (".py", ".cc"))
-    code = [path.read_bytes() for path in (*files, here.parent.parent / "timing" / "model.py")]
+    measure = [here.parent / "ternary.py", *sorted((here.parent.parent / "timing").glob("*.py"))]
+    code = [path.read_bytes() for path in (*files, *measure)]
     return disk.digest(version("da4ml"), *code)
 
 

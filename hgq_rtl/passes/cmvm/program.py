@@ -66,8 +66,7 @@ class AdderProgram:
     def build(self, build: Builder, inputs: Sequence[Node]) -> list[Node]:
         """The program as nodes; a sum of zero terms is the constant zero.
 
-        A table is made when the first adder needs it, after that adder's other operand: tools keep
-        the operand that was there first for the carry, and the other one can be absorbed.
+        A table is made when the first adder needs it, so that the text has them together.
         """
         values: list[Node | None] = [*inputs, *(None for _ in self.tables)]
 
