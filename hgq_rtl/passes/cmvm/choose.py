@@ -25,8 +25,8 @@ Key = tuple[Matrix, tuple[Fixed, ...], tuple[int, ...]]
 LARGE = 3_000
 """Non-zero weights from which on only our own search is tried: the others would take seconds."""
 
-LARGE_SPARSE = 20_000
-"""The same for all entries, zeros included."""
+SPARSE = 3
+"""The same where only one weight in so many is not zero."""
 
 MIXING_ROUNDS = 3
 """How often rows may move from sharing to tables; what is left shares less each time."""
@@ -63,13 +63,13 @@ def choose(key: Key, target: Target) -> AdderProgram:
 def _candidates(key: Key, target: Target) -> Iterator[AdderProgram]:
     matrix, inputs, levels = key
     extras = sorted({0, target.extra_levels})
-    large = sum(w != 0 for row in matrix for w in row) > LARGE
-    large = large or len(matrix) * len(inputs) > LARGE_SPARSE
-
-    for weigh in ("overlap",) if large else WEIGHS:
+    weights = sum(w != 0 for row in matrix for w in row)
+    large = weights > LARGE
+    for weigh in WEIGHS[:2] if large else WEIGHS:
         for extra in extras:
             yield solve_by_sharing(matrix, inputs, weigh=weigh, levels=levels, extra=extra)
-    if large:
+    # Windows of a convolution, put together, are mostly zeros.
+    if large or weights * SPARSE < len(matrix) * len(inputs):
         return
     if max(abs(w) for row in matrix for w in row) < LARGEST_WEIGHT:
         for depth in extras:

@@ -102,7 +102,6 @@ def test_tables_are_exact(case, bits, data):
         matrix,
         inputs,
         address_bits=bits,
-        chain=data.draw(st.integers(1, 3)),
         tabled=tabled,
         levels=levels,
     )
