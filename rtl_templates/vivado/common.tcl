@@ -57,12 +57,20 @@ proc write_reports {} {
     report_utilization -hierarchical -file [file join $here reports utilization_hierarchical.txt]
     report_timing_summary -file [file join $here reports timing.txt]
     report_timing -max_paths 10 -file [file join $here reports worst_paths.txt]
+    set slack {}
     set paths [get_timing_paths -setup]
-    if {[llength $paths] == 0} {
+    if {[llength $paths] > 0} { set slack [get_property SLACK [lindex $paths 0]] }
+    if {![string is double -strict $slack]} {
         puts "no path between registers: nothing to time"
         return
     }
-    set slack [get_property SLACK [lindex $paths 0]]
     puts "worst setup slack $slack ns of $clock_ns ns"
     if {$slack < 0} { error "timing is not met: slack $slack ns; see vivado/reports" }
+}
+
+# Wait for a run; an error if it did not come to its end.
+proc finish {run} {
+    wait_on_run $run
+    set status [get_property STATUS [get_runs $run]]
+    if {![string match {*Complete*} $status]} { error "$run: $status" }
 }

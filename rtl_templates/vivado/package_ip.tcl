@@ -5,7 +5,7 @@ source [file join [file dirname [file normalize [info script]]] common.tcl]
 read_options $argv
 
 set core [file join $here ip]
-create_project -in_memory -part $option(part)
+create_project -force -part $option(part) package [file join $here package]
 add_files -norecurse [sources]
 set_property top {{ axis.module | tcl }} [current_fileset]
 update_compile_order -fileset sources_1

@@ -3,7 +3,7 @@
 #
 #   tclsh vivado_stub.tcl LOG SCRIPT ARGUMENTS...
 #
-# LOG gets one line per command. STUB_SLACK and STUB_PROGRESS in the environment make runs fail.
+# LOG gets one line per command. STUB_SLACK, STUB_STATUS and STUB_PATHS in the environment make runs fail.
 
 set stub(log) [open [lindex $argv 0] w]
 set stub(script) [lindex $argv 1]
@@ -174,9 +174,9 @@ command get_property {} {} 2 2 {
     if {$object eq ""} { error "get_property $name: no object" }
     switch $name {
         SLACK - STATS.WNS { return [setting STUB_SLACK 0.123] }
-        PROGRESS {
-            if {[dict get $stub(runs) $object] eq ""} { return 0% }
-            return [setting STUB_PROGRESS 100%]
+        STATUS {
+            if {[dict get $stub(runs) $object] eq ""} { return "Not started" }
+            return [setting STUB_STATUS "route_design Complete!"]
         }
         DIRECTORY { return [file join $stub(project) runs $object] }
     }
@@ -185,15 +185,11 @@ command get_property {} {} 2 2 {
 
 # --- projects ----------------------------------------------------------------------------------
 
-command create_project {-force -in_memory} {-part} 0 2 {
+command create_project {-force} {-part} 2 2 {
     if {$opt(-part) eq ""} { error "create_project: no part" }
     set stub(part) $opt(-part)
-    if {![info exists opt(-in_memory)]} {
-        if {[llength $words] != 2} { error "create_project: name and folder" }
-        file mkdir [lindex $words 1]
-        set stub(project) [lindex $words 1]
-    } else { set stub(project) memory }
-    set stub(name) [lindex $words 0]
+    lassign $words stub(name) stub(project)
+    file mkdir $stub(project)
 }
 command current_project {} {} 0 0 { need project "project"; return $stub(project) }
 command current_fileset {} {} 0 0 { need project "project"; return sources_1 }
@@ -243,6 +239,7 @@ command open_run {} {} 1 1 { set stub(design) route }
 namespace eval ipx {}
 command ipx::package_project {-force -import_files} \
     {-root_dir -vendor -library -taxonomy -set_current} 0 0 {
+    need project "project"
     need top "top"
     elaborate $stub(top)
     set stub(ip) ip

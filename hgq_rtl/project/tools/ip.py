@@ -43,4 +43,4 @@ def _guide(core: Core) -> str:
     return fill("ip/README.md", **values(core), ip=description(core))
 
 
-TOOL = Tool("IP core", _files, _guide, ("vivado/ip/*",))
+TOOL = Tool("IP core", _files, _guide, ("vivado/ip/*", "vivado/package/*"))
