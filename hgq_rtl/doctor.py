@@ -61,6 +61,8 @@ def check() -> list[Finding]:
             "pip install 'hgq-rtl[synth]'",
             required=False,
         ),
+        _optional("GHDL", "ghdl", "the VHDL of a project"),
+        _optional("tclsh", "tcl", "trying the scripts of a project without the vendors' tools"),
         _vivado(),
     ]
 
@@ -140,6 +142,13 @@ def _libpython() -> Finding:
 
     path = find_libpython()
     return Finding("libpython", path is not None, path or "not found", needed_for, how)
+
+
+def _optional(name: str, package: str, needed_for: str) -> Finding:
+    """A program that Debian has; only tests and special uses need it."""
+    path = shutil.which(name.lower())
+    how = f"install it, such as the Debian package {package}"
+    return Finding(name, path is not None, path or "not found", needed_for, how, required=False)
 
 
 def _vivado() -> Finding:

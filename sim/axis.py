@@ -47,6 +47,8 @@ class Found:
     """What came out of the shell: beats with the clock of each, and breaches of the protocol."""
 
     beats: list[tuple[str, str, int]] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
+    """The clock at which each beat went in."""
     errors: list[str] = field(default_factory=list)
     cut_short: int = 0
 
@@ -110,6 +112,7 @@ class Shell:
             self.drive(beat, ready, 0 if beat else mask)
             if offered and taken == "1":
                 sent, offered, idle = sent + 1, False, 0
+                found.taken.append(self.clock)
             held = now if valid == "1" and not ready else None
             if valid == "1" and ready:
                 found.beats.append((*now, self.clock))
@@ -173,6 +176,9 @@ async def full_rate(dut: Any) -> None:
     for index, (a, b) in enumerate(itertools.pairwise(first)):
         if b - a != interval:
             found.errors.append(f"sample {index + 1} came {b - a} clocks after the one before")
+    waited = first[0] - found.taken[AXIS["in_beats"] - 1] if first else None
+    if waited != AXIS["latency"]:
+        found.errors.append(f"the first result came after {waited} clocks, not {AXIS['latency']}")
     report("full_rate", shell, sent, found)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hgq_rtl.emit import headers
 from hgq_rtl.emit.backend import CoreInfo, Emitted
+from hgq_rtl.emit.names import comment
 from hgq_rtl.errors import EmitError
 from hgq_rtl.ir.interface import Interface, Port
 
@@ -57,6 +58,14 @@ def default_beat(bits: int) -> int:
     (8, 256, 1024)
     """
     return min(max(8, 1 << max(bits - 1, 0).bit_length()), WIDEST_DEFAULT)
+
+
+def axis_latency(axis: Axis, latency: int) -> int:
+    """Clocks from the last beat of a sample going in to the first of its result coming out.
+
+    ``latency``: of the core. The result queue takes two more, cutting into beats one.
+    """
+    return latency + 2 + (axis.out_beats > 1)
 
 
 def check_beat(way: str, beat: int | None) -> None:
@@ -128,7 +137,10 @@ def _header(axis: Axis, emitted: Emitted, interface: Interface, info: CoreInfo) 
         "",
         headers.FORMAT,
     ]
-    title = f"{axis.module}: {info.name} behind AXI4-Stream, a sample every {_clocks(axis)}."
+    title = (
+        f"{axis.module}: {comment(info.name)} behind AXI4-Stream, a sample every "
+        f"{_clocks(axis)}, result {axis_latency(axis, info.latency)} clocks later."
+    )
     return headers.block(info, title, notes, rows)
 
 

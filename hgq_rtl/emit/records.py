@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hgq_rtl.emit import headers
 from hgq_rtl.emit.backend import CoreInfo, Emitted
-from hgq_rtl.emit.names import Names
+from hgq_rtl.emit.names import Names, comment
 from hgq_rtl.emit.verilog_top import VALID_IN, VALID_OUT
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.interface import Interface
@@ -51,7 +51,8 @@ def records(emitted: Emitted, interface: Interface) -> list[Record]:
 
 def _header(start: str, info: CoreInfo, emitted: Emitted, interface: Interface, note: str) -> str:
     clocks = f"{info.latency} clock{'' if info.latency == 1 else 's'}"
-    title = f"{info.name} with a record per tensor: a sample every clock, result {clocks} later."
+    name = comment(info.name)
+    title = f"{name} with a record per tensor: a sample every clock, result {clocks} later."
     rows = headers.port_rows(interface, emitted.inputs, emitted.outputs)
     return headers.mark(start, info, title, [note, headers.FORMAT], rows)
 

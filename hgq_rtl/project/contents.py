@@ -40,7 +40,7 @@ def contents(core: Core) -> dict[str, str]:
     files["README.md"] = fill(
         "README.md",
         **values(core),
-        guides=[(name, text.strip()) for name, text in guides if text.strip()],
+        guides=[(name, text.strip("\n")) for name, text in guides if text.strip()],
         optimized=core.optimized is not None,
     )
     files[manifest.FILE] = json_text(manifest.build_manifest(_facts(core), files))

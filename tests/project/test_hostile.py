@@ -86,6 +86,17 @@ def test_description_is_xml(folder):
     assert "for a|b`c?- - at 2 ns" in tree.findtext(".//{*}description")
 
 
+def test_every_hardware_file_says_what_it_is(folder):
+    files = [path for path in folder.glob("rtl/*") if path.suffix in (".v", ".sv", ".vhd")]
+    assert len(files) == 10 + 3
+    for path in files:
+        head = path.read_text().partition("\n\n")[0].splitlines()
+        assert all(line.startswith(("//", "--")) for line in head), path
+        text = "\n".join(head)
+        for fact in ("signal", "Model ", "compiled by hgq_rtl ", " at 2 ns.", "clocks", "  name "):
+            assert fact in text, (path, fact)
+
+
 def test_python_of_the_project_compiles(folder):
     for path in folder.rglob("*.py"):
         compile(path.read_text(), path.name, "exec")

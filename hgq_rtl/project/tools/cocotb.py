@@ -7,6 +7,7 @@ import numpy as np
 from hgq_rtl.assets import asset_folder
 from hgq_rtl.cosim.vectors import corner_vectors, hex_lines, input_types, random_vectors
 from hgq_rtl.cosim.verify import output_integers
+from hgq_rtl.emit.axis import axis_latency
 from hgq_rtl.project.core import Core
 from hgq_rtl.project.ports import buses
 from hgq_rtl.project.templates import fill, json_text
@@ -35,6 +36,7 @@ def _files(core: Core) -> dict[str, str]:
                 "in_beats": axis.in_beats,
                 "out_beat": axis.out_beat,
                 "out_beats": axis.out_beats,
+                "latency": axis_latency(axis, core.latency),
             },
         }
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hgq_rtl.assets import asset_folder
-from hgq_rtl.emit.axis import axis_shell
+from hgq_rtl.emit.axis import axis_latency, axis_shell
 from hgq_rtl.project.core import Core
 from hgq_rtl.project.templates import fill
 from hgq_rtl.project.tools.tool import Tool, values
@@ -18,7 +18,9 @@ def _files(core: Core) -> dict[str, str]:
 
 
 def _guide(core: Core) -> str:
-    return fill("stream/README.md", **values(core))
+    return fill(
+        "stream/README.md", **values(core), axis_latency=axis_latency(core.axis, core.latency)
+    )
 
 
 TOOL = Tool("AXI4-Stream", _files, _guide)
