@@ -37,13 +37,13 @@ class Network:
         self.dma = overlay.dma
 
     def predict(self, x):
-        """One float64 array (samples, *shape), or a list of them, for the same of inputs.
+        """Float64 arrays (samples, *shape) for float inputs, in the containers that the model has.
 
         Inputs that the model quantizes are quantized as Keras does. Raises an error for NaN, a
         wrong shape, or a value that an input cannot hold.
         """
-        outputs = self.interface.output_floats(self.run(self.interface.input_integers(x)))
-        return outputs[0] if len(outputs) == 1 else outputs
+        n = self.run(self.interface.input_integers(x))
+        return self.interface.output_structure(self.interface.output_floats(n))
 
     def run(self, n):
         """Port integers (samples, output elements) for port integers of the inputs."""

@@ -29,7 +29,7 @@ FILES = sorted(
         *(f"vivado/{name}.tcl" for name in ("common", "package_ip", "project", "synth")),
         *("zynq/block_design.tcl", "zynq/driver.py", "zynq/ports.json"),
         *(f"zynq/exact/{name}.py" for name in ("__init__", "errors", "fixed", "interface")),
-        *("zynq/exact/packing.py", "zynq/exact/ports.py"),
+        *(f"zynq/exact/{name}.py" for name in ("nested", "packing", "ports")),
     ]
 )
 

@@ -25,9 +25,4 @@ def _guide(core: Core) -> str:
     )
 
 
-TOOL = Tool(
-    "Quartus",
-    _files,
-    _guide,
-    ("quartus/output_files/*", "quartus/*db/*", "quartus/*.qpf", "quartus/*.qsf"),
-)
+TOOL = Tool("Quartus", _files, _guide, OUTPUTS)

@@ -26,9 +26,4 @@ def _guide(core: Core) -> str:
     return fill("vivado/README.md", **values(core))
 
 
-TOOL = Tool(
-    "Vivado",
-    _files,
-    _guide,
-    ("vivado/reports/*", "vivado/project/*", "*vivado*.jou", "*vivado*.log", "*.Xil/*"),
-)
+TOOL = Tool("Vivado", _files, _guide, OUTPUTS)

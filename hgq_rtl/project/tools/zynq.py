@@ -16,9 +16,24 @@ OUTPUTS = (
     *("zynq/project/*", "zynq/*.bit", "zynq/*.hwh", "zynq/*.xsa"),
     "zynq/*__pycache__/*",
 )
-SHARED = ("errors.py", "fixed.py", "ir/interface.py", "ir/packing.py", "project/ports.py")
-"""Modules of this package that the driver carries along: one definition of every number."""
-_IMPORT = re.compile(r"^from hgq_rtl\.(?:\w+\.)*(\w+) import", re.MULTILINE)
+SHARED = ("hgq_rtl.ir.packing", "hgq_rtl.project.ports")
+"""Modules that the driver carries along with all they import: one definition of every number."""
+_IMPORT = re.compile(r"^from (hgq_rtl\.(?:\w+\.)*)(\w+) import", re.MULTILINE)
+
+
+def carried() -> dict[str, str]:
+    """The modules of SHARED and below, as a package ``exact`` without the rest of hgq_rtl."""
+    files: dict[str, str] = {}
+    waiting = list(SHARED)
+    while waiting:
+        module = waiting.pop()
+        name = module.rpartition(".")[2]
+        if f"{name}.py" in files:
+            continue
+        text = package_source(f"{module.removeprefix('hgq_rtl.').replace('.', '/')}.py")
+        waiting += ["".join(parts) for parts in _IMPORT.findall(text)]
+        files[f"{name}.py"] = _IMPORT.sub(r"from exact.\2 import", text)
+    return files
 
 
 def supported(core: Core) -> bool:
@@ -31,9 +46,7 @@ def _files(core: Core) -> dict[str, str]:
     if not supported(core):
         return {}
     files = {"zynq/exact/__init__.py": '"""Parts of hgq_rtl, as they were for this core."""\n'}
-    for path in SHARED:
-        text = _IMPORT.sub(r"from exact.\1 import", package_source(path))
-        files[f"zynq/exact/{path.rpartition('/')[2]}"] = text
+    files |= {f"zynq/exact/{name}": text for name, text in carried().items()}
     axis = core.axis
     facts = {
         **to_json(core.interface, core.emitted.packed),
@@ -53,9 +66,4 @@ def _guide(core: Core) -> str:
     return fill("zynq/README.md", **values(core), supported=supported(core))
 
 
-TOOL = Tool(
-    "Zynq and PYNQ",
-    _files,
-    _guide,
-    ("zynq/project/*", "zynq/*.bit", "zynq/*.hwh", "zynq/*.xsa", "zynq/*__pycache__/*"),
-)
+TOOL = Tool("Zynq and PYNQ", _files, _guide, OUTPUTS)
