@@ -228,9 +228,12 @@ def load(path: Path) -> keras.Model:
     try:
         zipfile.ZipFile(path).close()  # says more than Keras does about what is no archive
         return keras.models.load_model(path, compile=False, safe_mode=True)
-    except HgqRtlError:
-        raise
     except Exception as error:  # Keras and zipfile raise whatever they meet in a broken file
+        cause: BaseException | None = error
+        while cause is not None:  # Keras wraps the errors of layers
+            if isinstance(cause, HgqRtlError):
+                raise cause from None
+            cause = cause.__cause__ or cause.__context__
         raise LoweringError(
             f"the model file '{path.name}' cannot be read",
             received=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",

@@ -15,6 +15,12 @@ from hgq_rtl.quantizers.defaults import DEFAULT_Q_TYPE, PLACES, Q_TYPES, factory
 from hgq_rtl.quantizers.mapper import AxisMapper
 from hgq_rtl.quantizers.scope import Scope
 
+FORMAT_VERSION = 1
+"""Of what a saved model holds, arguments and variables of all layers; raised when they change.
+
+It stands in the quantizer configurations, which every quantized layer saves.
+"""
+
 
 @dataclass(frozen=True)
 class _Setting:
@@ -144,11 +150,23 @@ class QuantizerConfig(Mapping[str, Any]):
     def get_config(self) -> dict[str, Any]:
         """Return every parameter, so that loading does not depend on the scope."""
         params = {k: keras.saving.serialize_keras_object(v) for k, v in self._params.items()}
-        return {"q_type": self.q_type, "place": self.place, "params": params}
+        return {
+            "version": FORMAT_VERSION,
+            "q_type": self.q_type,
+            "place": self.place,
+            "params": params,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> QuantizerConfig:
-        """Inverse of ``get_config``."""
+        """Inverse of ``get_config``. Raises ConfigError for another version of the format."""
+        if config.get("version") != FORMAT_VERSION:
+            raise ConfigError(
+                "the model was saved in another version of the format",
+                received=f"version {config.get('version')}; this hgq_rtl reads version "
+                f"{FORMAT_VERSION}",
+                hint="Load it with the hgq_rtl that saved it, or save it again with this one",
+            )
         q_type = choice("quantizer type", config["q_type"], Q_TYPES)
         place = choice("place", config["place"], PLACES)
         params = factory_defaults(q_type, place)

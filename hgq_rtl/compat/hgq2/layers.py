@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hgq_rtl.compat.hgq2.archive import Saved
+from hgq_rtl.compat.hgq2.quantizers import dummy
 from hgq_rtl.compat.hgq2.tables import load_einsum_table, load_table
 from hgq_rtl.errors import ConversionError
 
@@ -58,7 +59,7 @@ def _without_offset(config: Config, saved: Saved) -> None:
 
 def _softmax(config: Config, saved: Saved) -> None:
     if not config["stable"]:  # its exponential table has no input quantizer but that of the layer
-        config["exp_iq_conf"] = _DUMMY
+        config["exp_iq_conf"] = dummy()
 
 
 def _einsum_batchnorm(config: Config, saved: Saved) -> None:
@@ -73,7 +74,7 @@ def _attention(config: Config, saved: Saved) -> None:
     """The scores are not quantized in HGQ 2, although there is an argument for it."""
     config["softmax_iq_conf"] = None
     if not config["stable_softmax"]:
-        config["softmax_exp_iq_conf"] = _DUMMY
+        config["softmax_exp_iq_conf"] = dummy()
 
 
 def _convolution_of_tables(config: Config, saved: Saved) -> None:
@@ -89,12 +90,6 @@ def _of_einsum_tables(layer: Any) -> str:
     return " ".join([name for name, saved in names if saved] + ["beta ebops"])
 
 
-_DUMMY = {
-    "module": "hgq_rtl.quantizers.config",
-    "class_name": "QuantizerConfig",
-    "config": {"q_type": "dummy", "place": "datalane", "params": {}},
-    "registered_name": "hgq_rtl>QuantizerConfig",
-}
 _WEIGHTED = Rule("kernel bias beta ebops", "iq kq bq oq")
 _ATTENTION = {
     **dict.fromkeys(("query_dense", "key_dense", "value_dense", "output_dense"), "QEinsumDense"),

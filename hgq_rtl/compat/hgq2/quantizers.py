@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hgq_rtl.compat.hgq2.archive import Saved, fitting, put
 from hgq_rtl.errors import ConversionError
 from hgq_rtl.quantizers import Quantizer
+from hgq_rtl.quantizers.config import FORMAT_VERSION
 
 _CONSTRAINTS = ("MinMax", "Min", "Max", "Constant", "MonoL1")
 _ORDER = {"kbi": ("b", "i"), "kif": ("i", "f")}
@@ -76,8 +77,17 @@ def _quantizer(config: dict[str, Any]) -> dict[str, Any]:
         if params["overflow_mode"] == "WRAP":
             derived = params["is_weight"] and q_type == "kif" and params["trainable"]
             params["is_weight"] = bool(derived)
-    config = {"q_type": q_type, "place": place, "params": params}
+    return _config(q_type, place, params)
+
+
+def _config(q_type: str, place: str, params: dict[str, Any]) -> dict[str, Any]:
+    config = {"version": FORMAT_VERSION, "q_type": q_type, "place": place, "params": params}
     return _ours("QuantizerConfig", "hgq_rtl.quantizers.config", config)
+
+
+def dummy() -> dict[str, Any]:
+    """The serialized configuration of a quantizer that passes everything."""
+    return _config("dummy", "datalane", {})
 
 
 def is_rounded_only(config: dict[str, Any]) -> bool:
