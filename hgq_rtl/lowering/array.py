@@ -10,12 +10,14 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import ArrayLike, NDArray
 
 from hgq_rtl.errors import LoweringError
+from hgq_rtl.fixed import quantize_float
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import MAX, constant
 from hgq_rtl.lowering import registry
-from hgq_rtl.lowering.elements import Element, Pending, constant_element, is_whole
+from hgq_rtl.lowering.elements import Element, Pending, Real, constant_element, is_whole
 from hgq_rtl.lowering.inputs import Unquantized
 from hgq_rtl.lowering.quantize import quantize
+from hgq_rtl.lowering.rational import is_long, quantized
 from hgq_rtl.lowering.table import Function, entries, fill, resolved, table
 
 
@@ -225,9 +227,13 @@ class FixedArray(NDArrayOperatorsMixin):
             form = (int(k), int(i), int(f), rounding, overflow)
             if isinstance(x, Unquantized):
                 return x.bind(*form)
+            if isinstance(x, Pending) and x.ratio is not None and is_long(x.source):
+                return quantized(self.build, x.source, x.ratio, *form)
             if isinstance(x, Pending):
                 return fill(self.build, x.source, *entries(x, form, known))
-            return quantize(self.build, resolved(self.build, x, "a quantizer", known), *form)
+            if isinstance(x, Real):
+                return constant(self.build, int(quantize_float(x.value, *form)), -form[2])
+            return quantize(self.build, x, *form)
 
         widths = [np.broadcast_to(np.asarray(v), self.shape) for v in (k, i, f)]
         return self.map("quantized", one, self.elements, *widths)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,15 @@ needs more (1/3 has 53) is an irrational number in disguise."""
 
 @dataclass(frozen=True)
 class Pending:
-    """``function`` of the value of ``source``, in float64, until a quantizer says how exactly."""
+    """``function`` of the value of ``source``, in float64, until a quantizer says how exactly.
+
+    ``ratio`` is set where the function is a multiplication by it, as in x/3.
+    """
 
     source: Node
     function: Callable[[Floats], Floats] = field(compare=False)
     name: str
+    ratio: Fraction | None = None
 
 
 @dataclass(frozen=True)

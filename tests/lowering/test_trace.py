@@ -163,9 +163,9 @@ REFUSED = [
      "'log' is not finite for every value that its argument can have.\n"
      "  Received: nan at -8.0, of type s4@0 [-8, 7].\n"
      "  Limit the argument first, with numpy.maximum or numpy.clip."),
-    (lambda x: hr.quantize(x / 3, 1, 8, 8), hr.FixedInput((3,), (1, 16, 0)),
+    (lambda x: hr.quantize(np.cos(x), 1, 8, 8), hr.FixedInput((3,), (1, 16, 0)),
      "a table of more than 65536 entries.\n"
-     "  Received: 'divide' of a value of type s17@0 [-65536, 65535].\n"
+     "  Received: 'cos' of a value of type s17@0 [-65536, 65535].\n"
      "  Quantize its input to 16 bits or less (with sign), or train with a larger beta, which "
      "makes widths cost more."),
     (lambda x: x[x > 0], X, "an index of truth values has a result of unknown length.\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -146,8 +147,25 @@ class _Composition:
         if not sources:
             with np.errstate(all="ignore"):
                 return constant_element(self.build, function(np.zeros(1))[0])
-        result = Pending(sources[0], function, self.name)
+        result = Pending(sources[0], function, self.name, self._ratio(args))
         return resolved(self.build, result, "", self._tables) if self.whole else result
+
+    def _ratio(self, args: tuple[Any, ...]) -> Fraction | None:
+        """What a value is multiplied by, in a chain of products and quotients with constants."""
+        known = [_ratio_of(x) for x in args]
+        if self.function is np.negative and known[0] is not None:
+            return -known[0]
+        if len(args) != 2:
+            return None
+        for value, ratio, constant in ((args[0], known[0], args[1]), (args[1], known[1], args[0])):
+            factor = _constant_of(constant)
+            if ratio is None or not factor:
+                continue
+            if self.function is np.multiply:
+                return ratio * factor
+            if self.function is np.divide and value is args[0]:
+                return ratio / factor
+        return None
 
     def _of_several(self, args: tuple[Any, ...]) -> Element:
         """Functions whose values fit a short format have nodes, and the rule takes these."""
@@ -160,6 +178,18 @@ class _Composition:
             hint="Make one of them a constant, or a quantized function of one value, such as "
             "hgq_rtl.quantize(1 / x, k, i, f)",
         )
+
+
+def _ratio_of(x: Any) -> Fraction | None:
+    if isinstance(x, Pending):
+        return x.ratio
+    return Fraction(1) if isinstance(x, Node) and not x.type.is_const else None
+
+
+def _constant_of(x: Any) -> Fraction | None:
+    if isinstance(x, Node) and x.type.is_const:
+        return x.type.lo * Fraction(2) ** x.type.exp
+    return None
 
 
 def _after(outer: Any, inner: Any) -> Any:

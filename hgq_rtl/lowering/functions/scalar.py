@@ -7,6 +7,7 @@ by 3, say): the ufunc's values then become a look-up table.
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from hgq_rtl.ir.node import Builder, Node, Op
 from hgq_rtl.ir.ops import ADD, DOT, MAX, MUL, ROUND, SHIFT, cast, constant
@@ -14,6 +15,7 @@ from hgq_rtl.ir.ops.common import on_one_grid
 from hgq_rtl.lowering.elements import is_whole
 from hgq_rtl.lowering.functions.conditions import less
 from hgq_rtl.lowering.quantize import floor_to
+from hgq_rtl.lowering.rational import floor_of, is_long
 
 Rule = Callable[..., Node | None]
 
@@ -64,16 +66,27 @@ def divide(build: Builder, a: Node, b: Node) -> Node | None:
 
 
 def floor_divide(build: Builder, a: Node, b: Node) -> Node | None:
-    """floor(a/b) for a power of two b."""
+    """floor(a/b) for a constant b; where a table is smaller, by one."""
     quotient = divide(build, a, b)
-    return None if quotient is None else floor(build, quotient)
+    if quotient is not None:
+        return floor(build, quotient)
+    if not b.type.is_const or b.type.is_zero or not is_long(a):
+        return None
+    return floor_of(build, a, 1 / (b.type.lo * Fraction(2) ** b.type.exp))
 
 
 def remainder(build: Builder, a: Node, b: Node) -> Node | None:
-    """a - b·floor(a/b) for a positive power of two b: the low bits of a."""
+    """a - b·floor(a/b) for a positive constant b; for a power of two, the low bits of a."""
     t = b.type
-    if not t.is_const or t.lo != 1:
+    if not t.is_const or t.lo <= 0:
         return None
+    if t.lo != 1:
+        whole = floor_divide(build, a, b)
+        if whole is None:
+            return None
+        rest = subtract(build, a, multiply(build, whole, b))
+        largest = t.at(min(t.exp, rest.type.exp)).lo - 1
+        return cast(build, rest, rest.type.exp, largest.bit_length(), False)
     if a.type.is_zero or a.type.exp >= t.exp:
         return constant(build, 0, 0)
     return cast(build, a, a.type.exp, t.exp - a.type.exp, False)
