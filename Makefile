@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What we are measured against lives in an environment of its own.
 PEERS := .venv-peers
+BACKENDS := .venv-backends
 # The newest interpreter that will do; override with make PYTHON=/path/to/python3.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; \
 	done || true)
 JOBS ?= 2
 
-.PHONY: help venv demo test test-slow test-models lint types bench bench-training bench-resources doctor clean
+.PHONY: help venv demo test test-slow test-backends test-models lint types bench bench-training bench-resources doctor clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +34,18 @@ test: venv lint types ## everything but the slow tests
 
 test-slow: venv ## the slow tests
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m slow
+
+test-backends: $(BACKENDS)/.ready ## quantizers and core layers on TensorFlow and PyTorch
+	$(BACKENDS)/bin/python -m pytest -q -rs -m slow tests/test_backends.py
+
+$(BACKENDS)/.ready: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(BACKENDS)
+	$(BACKENDS)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BACKENDS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	for backend in tensorflow torch; do \
+	$(BACKENDS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$$backend]" \
+	|| echo "$$backend cannot be installed here: its tests are skipped"; done
+	@touch $@
 
 test-models: venv ## the models of MODELS=DIR (HGQ 2: name.keras, name.npz) against their outputs
 	@test -n "$(MODELS)" || { echo "make test-models MODELS=DIR"; exit 1; }
@@ -66,4 +79,4 @@ doctor: ## what is missing and how to get it
 	@$(or $(wildcard $(BIN)/python),$(PYTHON),python3) hgq_rtl/doctor.py
 
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) $(PEERS) build dist
+	rm -rf $(VENV) $(PEERS) $(BACKENDS) build dist

@@ -33,7 +33,10 @@ Model = Any
 
 
 def randomized(model: Model, rng: Any, weights: tuple[int, int], lanes: tuple[int, int]) -> Model:
-    """Random widths: bits of weights up to a most, with a share of zeros; fractions of lanes."""
+    """Random widths: bits of weights up to a most, with a share of zeros; fractions of lanes.
+
+    Every hidden neuron is read by some other, as training leaves no other for long.
+    """
     for layer in model.layers:
         for name, (least, most) in (("kq", weights), ("iq", lanes)):
             quantizer = getattr(layer, name, None)
@@ -45,9 +48,22 @@ def randomized(model: Model, rng: Any, weights: tuple[int, int], lanes: tuple[in
                 fmt._b.assign(n * (rng.random(fmt.width_shape) < rng.uniform(0.25, 0.95)))
                 fmt._i.assign(np.ones(fmt.width_shape))
                 layer.kernel.assign(rng.normal(0, 0.6, layer.kernel.shape))
+                if layer is not model.layers[0]:
+                    read_all(layer, rng)
             else:
                 fmt._f.assign(n)
     return model
+
+
+def read_all(layer: Any, rng: Any) -> None:
+    """Give each input of ``layer`` a weight that is not zero."""
+    dead = ~np.asarray(layer.qkernel).reshape(-1, layer.kernel.shape[-1]).any(axis=1)
+    kernel, bits = (np.array(v).reshape(len(dead), -1) for v in (layer.kernel, layer.kq.format._b))
+    for row in np.flatnonzero(dead):
+        column = rng.integers(kernel.shape[1])
+        kernel[row, column], bits[row, column] = 1.0, 2
+    layer.kernel.assign(kernel.reshape(layer.kernel.shape))
+    layer.kq.format._b.assign(bits.reshape(layer.kernel.shape))
 
 
 def dense(sizes: tuple[int, ...]) -> Model:
@@ -75,7 +91,7 @@ def tables(n: int) -> Model:
 def residual(n: int) -> Model:
     x = keras.Input((n,))
     y = QDense(n, activation="relu")(x)
-    return keras.Model(x, QDense(3)(QAdd()([x, y])))
+    return keras.Model(x, QDense(3)(QAdd()([y, QDense(n)(y)])))
 
 
 def random_networks() -> Iterator[tuple[str, Model]]:
@@ -124,6 +140,7 @@ def main() -> None:
             trace_minmax(model, rng.normal(0, 1, (500, *model.input_shape[1:])).astype(np.float32))
         compiled = hr.compile(model, clock_ns=5.0).report().facts["luts"]
         rows.append((name, total_ebops(model), total_luts(model), compiled))
+        print(*rows[-1], flush=True)
     ebops, luts, compiled = (np.array([row[n] for row in rows]) for n in (1, 2, 3))
     quality = [
         [name, f"{np.corrcoef(p, compiled)[0, 1]:.3f}",

@@ -12,6 +12,14 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 
 import hgq_rtl  # noqa: E402, F401  picks the Keras backend before any test imports keras
 
+if os.environ["KERAS_BACKEND"] == "torch":
+    import torch
+
+    # NumPy reads the tensors of the other backends whether they have a gradient or not.
+    torch.Tensor.__array__ = lambda self, dtype=None, copy=None: (
+        self.detach().numpy().astype(dtype or self.detach().numpy().dtype)
+    )
+
 DATA = Path(__file__).parent / "data"
 
 

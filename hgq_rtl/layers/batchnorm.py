@@ -31,7 +31,7 @@ from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers.dense import QDense
 from hgq_rtl.layers.einsum_dense import QEinsumDense
 from hgq_rtl.layers.layer import QLayer, exact_products
-from hgq_rtl.layers.weighted import QWeighted, known_size
+from hgq_rtl.layers.weighted import QWeighted, known_size, reshaped
 
 
 def pinned(x: Any) -> Any:
@@ -201,7 +201,7 @@ class QBatchNormalization(Moments, QWeighted):
     def spread(self, bias: Any) -> Any:
         """Align values per channel with the input."""
         after = self.rank - 1 - self.axis % self.rank
-        return bias.reshape(-1, *(1,) * after)
+        return reshaped(bias, (-1, *(1,) * after))
 
     @property
     def positions(self) -> int:

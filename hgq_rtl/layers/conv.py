@@ -10,7 +10,7 @@ from keras import ops
 
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers.narrow_conv import is_narrow, narrow_conv
-from hgq_rtl.layers.weighted import QWeighted, known_size, positive
+from hgq_rtl.layers.weighted import QWeighted, known_size, positive, reshaped
 from hgq_rtl.layers.windows import Windows, check_rank, checked_format, several
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class SpatialLayer(QWeighted):
 
     def spread(self, bias: Any) -> Any:
         """Align the bias with the channel axis."""
-        return bias if self.is_channels_last else bias.reshape(-1, *(1,) * self.rank)
+        return bias if self.is_channels_last else reshaped(bias, (-1, *(1,) * self.rank))
 
     @property
     def positions(self) -> int:
@@ -189,8 +189,10 @@ class _QConv(SpatialLayer):
 
     def product_bits(self, x: Any, kernel: Any) -> Any:
         """Convolve widths; the filters of a group are summed first, which costs less."""
-        kernel = ops.reshape(kernel, (*kernel.shape[:-1], self.groups, -1))
-        return ops.sum(self.convolve(ops.conv, x, ops.sum(kernel, axis=-1)))
+        if keras.backend.backend() != "torch":  # it has no gradient for a single filter
+            kernel = ops.reshape(kernel, (*kernel.shape[:-1], self.groups, -1))
+            kernel = ops.sum(kernel, axis=-1)
+        return ops.sum(self.convolve(ops.conv, x, kernel))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""

@@ -150,11 +150,22 @@ class QLayer(keras.layers.Layer):
         return self.luts_per_ebop * self.compute_ebops()
 
     def saturation_luts(self) -> Any:
-        """LUTs of a saturating input quantizer."""
-        if self.iq.is_dummy or not self.iq.config.get("overflow_mode", "").startswith("SAT"):
+        """LUTs of a saturating input quantizer; what quantizes a model's input is the host."""
+        if (
+            self._reads_model_input()
+            or self.iq.is_dummy
+            or not self.iq.config.get("overflow_mode", "").startswith("SAT")
+        ):
             return 0.0
         shape = (1, *(n or 1 for n in self.input_shape_built[1:]))
         return SATURATION * ops.sum(ops.broadcast_to(self.iq.true_bits(shape), shape))
+
+    def _reads_model_input(self) -> bool:
+        return any(
+            isinstance(tensor._keras_history.operation, keras.layers.InputLayer)
+            for node in self._inbound_nodes
+            for tensor in node.input_tensors
+        )
 
     def finish(self, y: Any, training: bool) -> Any:
         """Quantize the output ``y``; in training also add the cost of the layer to the loss."""

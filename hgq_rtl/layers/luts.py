@@ -2,8 +2,8 @@
 
 EBOPs count the bits of every product. The compiler does not multiply: it adds, once for each
 nonzero digit of a weight in canonical signed-digit form, shares sums between outputs, and leaves
-trailing zeros to wiring. The constants below were fitted to what it makes of random dense layers
-(see docs/benchmarks.md for the networks that the estimate is then checked on).
+trailing zeros to wiring. The constants were fitted to what it makes of random dense layers; then
+the estimate is checked on other networks (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 from keras import ops
 
-GROWTH = 2.0
-"""Bits by which an adder is wider than the inputs of its tree, on average over a balanced tree."""
-_FIRST = 1.6
-"""Terms per output that cost nothing: the first one, and what the narrow first adders save."""
-_SCALE = 1.5
+GROWTH = 1.4
+"""Bits by which an adder is wider than the inputs of its tree, on average."""
+_FIRST = 1.0
+"""Terms per output that cost nothing: n terms take n - 1 adders."""
+_SCALE = 1.25
 _SHARING = 0.2
 """Digits per input, to the power of minus this, is the share of adders left after sharing."""
 _LEAST = 0.2
@@ -25,8 +25,8 @@ ADDER = 1.0
 """LUTs per bit of an adder."""
 EXTREMUM = 1.5
 """LUTs per bit of a maximum: half for comparing, one for choosing."""
-SATURATION = 2.0
-"""LUTs per kept bit of a saturating quantizer of activations: two comparisons and a choice."""
+SATURATION = 1.3
+"""LUTs per kept bit of a saturating quantizer of activations: comparisons and choices."""
 
 
 def constant_product_luts(terms: Any, digits: Any, rows: float, outputs: float) -> Any:

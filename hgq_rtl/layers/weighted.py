@@ -237,6 +237,13 @@ def check_activation(activation: Any, hint: str) -> None:
         )
 
 
+def reshaped(values: Any, shape: tuple[int, ...]) -> Any:
+    """An array or tensor in another shape; tensors of TensorFlow have no method for it."""
+    return (
+        np.reshape(values, shape) if isinstance(values, np.ndarray) else ops.reshape(values, shape)
+    )
+
+
 def positive(what: str, value: Any) -> int:
     """``value`` if it is a positive integer; else ConfigError."""
     if not isinstance(value, int | np.integer) or value <= 0:

@@ -24,6 +24,10 @@ _INTEGER = {"float32": "int32", "float64": "int64"}
 
 def check_dtype(dtype: str) -> None:
     """Raise ConfigError unless quantizers can compute exactly in ``dtype``."""
+    if dtype == "float64" and keras.backend.backend() == "torch":
+        raise ConfigError("with PyTorch, quantizers compute in float32 only", received="float64",
+                          hint="Keras rounds maxima to float32 there; use JAX or TensorFlow"
+                          )  # fmt: skip
     if dtype not in MANTISSA:
         raise ConfigError("quantizers compute in float32 or float64", received=f"dtype {dtype!r}",
                           hint="Set a dtype policy of one of these two")  # fmt: skip
@@ -32,6 +36,7 @@ def check_dtype(dtype: str) -> None:
 def pow2(e: Any, dtype: str) -> Any:
     """2^e, exact, for a float tensor of integers; limited to the normal range of ``dtype``."""
     bias, mantissa = _BIAS[dtype], MANTISSA[dtype]
+    e = ops.cast(e, dtype)
     # The sum's lowest bits are the integer e, which spares the slow conversion to integers; the
     # shift moves them into the exponent field and everything above them out.
     n = ops.view(ops.clip(e, 1 - bias, bias) + 1.5 * 2.0**mantissa, _INTEGER[dtype])
@@ -100,7 +105,7 @@ ROUND = {
 
 def round_to(x: Any, f: Any, rounding: str, dtype: str) -> Any:
     """Round ``x`` to the grid 2^-f."""
-    return ROUND[rounding](x * pow2(f, dtype)) * pow2(-f, dtype)
+    return ROUND[rounding](ops.convert_to_tensor(x) * pow2(f, dtype)) * pow2(-f, dtype)
 
 
 def round_randomly(x: Any, f: Any, noise: Any, dtype: str) -> Any:

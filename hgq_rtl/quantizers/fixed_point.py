@@ -27,7 +27,7 @@ Stochastic rounding (S_RND, S_RND_CONV) rounds x up with the probability of its 
 its mean is x; in training only. Values on the grid stay there.
 
 Weights in WRAP mode (``is_weight``) are known completely: ``i`` is derived from them on every
-call, and they never wrap.
+call, and they never wrap. Those of no bits without sign, which cost no EBOPs, are zero.
 """
 
 from __future__ import annotations
@@ -168,6 +168,8 @@ class FixedPoint(keras.layers.Layer):
         y = self._rounded(x, f, training)
         if not (training or self.is_weight or records is not None):
             y = ops.where(k + i + f > 0, wrap(y, k, i, dtype), 0.0)
+        elif self.is_weight and not self.is_fixed:
+            y = ops.where(i + f > 0, y, 0.0)  # where it counts no bits, it is zero
         if self.is_fixed:
             return attach(y, x, None)
         return attach(y, x, None, (to(self.trained()[1]), LN2 * (x - y)))
@@ -270,6 +272,8 @@ class KIF(FixedPoint):
         one = pow2(-f, dtype)
         up = floor_log2(ops.maximum(hi, one), dtype) + 1
         down = ceil_log2(ops.maximum(-lo, one), dtype)
+        if self.is_weight:  # the least negative value takes a bit, not a sign alone: it has a cost
+            down = ops.maximum(down, 1 - f)
         return ops.maximum(
             ops.where(hi > 0, up, -f),
             ops.where(lo < 0, down, -f),

@@ -249,6 +249,7 @@ class Quantizer(keras.layers.Layer):
 
         The gradient, with respect to the widths alone, is that of a constant density of digits.
         """
+        x = ops.convert_to_tensor(x)
         bits = ops.broadcast_to(self.bits(x.shape), x.shape)
         count = ops.cast(signed_digits(ops.stop_gradient(x)), bits.dtype)
         return bits * ops.stop_gradient(count / ops.maximum(bits, 1.0))

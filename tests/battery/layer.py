@@ -157,6 +157,7 @@ class LayerBattery:
             assert check_layers(reference, lowered, 64) > 0, case
             assert_equivalent(lowered.graph, run(lowered.graph)[0], 200)
 
+    @pytest.mark.skipif(keras.backend.backend() == "torch", reason="float32 only, see exact.py")
     def test_float64_policy_is_exact(self):
         import jax
 
@@ -194,7 +195,7 @@ class LayerBattery:
     def test_ebops(self):
         for case in self.cases:
             layer = self.build(self.layer(**case.arguments), case)
-            counted = float(layer.evaluated(layer.compute_ebops))
+            counted = float(to_numpy(layer.evaluated(layer.compute_ebops)))
             assert counted == pytest.approx(case.ebops, rel=1e-6), case
             assert layer.ebops == 0.0
         layer.update_ebops()

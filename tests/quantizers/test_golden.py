@@ -48,8 +48,11 @@ def test_powers_of_two_are_exact(dtype, least, most):
     e = np.arange(least - 9, most + 10)
     want = np.ldexp(np.ones((), dtype), np.clip(e, least, most))
     with jax.enable_x64(dtype == "float64"):
-        x = jax.numpy.asarray(e, dtype)
-        for function in (pow2, jax.jit(pow2, static_argnums=1)):
+        x = keras.ops.convert_to_tensor(e, dtype)
+        functions = [pow2]
+        if keras.backend.backend() == "jax":
+            functions.append(jax.jit(pow2, static_argnums=1))
+        for function in functions:
             y = np.asarray(function(x, dtype))
             assert y.dtype == dtype
             assert np.array_equal(y, want)
@@ -105,6 +108,7 @@ def test_hard_values_in_float32(rounding, overflow):
     assert np.array_equal(y, np.ldexp(quantize_float(x, k, i, f, rounding, overflow), -f))
 
 
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="float32 only, see exact.py")
 @pytest.mark.parametrize(("rounding", "overflow"), MODES[::4])
 def test_wide_formats_in_float64(rounding, overflow):
     import jax

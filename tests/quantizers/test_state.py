@@ -135,6 +135,18 @@ def test_wrap_weights_never_wrap(q_type):
     assert q.is_settled
 
 
+@pytest.mark.parametrize("q_type", ["kif", "kbi"])
+def test_wrap_weights_are_zero_where_they_cost_nothing(q_type):
+    x = np.array([-3.0, -1.0, -0.4, 0.4, 1.0, 3.0], np.float32)
+    for width in (-2, -1, 0, 1, 2):
+        q = make(q_type, (6,), "WRAP", **{"f0" if q_type == "kif" else "b0": 1})
+        set_widths(q, 0.0, width)
+        for training in (True, False):
+            y, bits = np.asarray(q(x, training=training)), np.asarray(q.bits((6,)))
+            assert np.array_equal(y != 0, (bits > 0) & (y != 0))
+            assert width > 0 or q_type == "kif" or not y.any()
+
+
 @pytest.mark.parametrize("overflow", ["SAT", "SAT_SYM"])
 def test_zero_and_negative_widths(overflow):
     q = make("kif", (3,), overflow)
