@@ -17,6 +17,8 @@ import keras
 import numpy as np
 from hgq.config import LayerConfigScope, QuantizerConfig, QuantizerConfigScope
 from hgq.layers import (
+    QGRU,
+    QLIF,
     QAdd,
     QAffinedUnaryFunctionLUT,
     QAveragePooling1D,
@@ -38,6 +40,7 @@ from hgq.layers import (
     QEinsumDenseT,
     QGlobalAveragePooling2D,
     QGlobalMaxPooling1D,
+    QLinformerAttention,
     QMaximum,
     QMaxPooling1D,
     QMaxPooling2D,
@@ -45,6 +48,8 @@ from hgq.layers import (
     QMinimum,
     QMultiHeadAttention,
     QMultiply,
+    QSimpleRNN,
+    QSimpleSNN,
     QSoftmax,
     QSubtract,
     QSum,
@@ -184,6 +189,29 @@ def attention():
     return keras.Model([a, b], [z, w])
 
 
+def recurrent():
+    x = keras.Input((3, 2))
+    y = QSimpleRNN(3, return_sequences=True, go_backwards=True, unroll=True, name="simple")(x)
+    z = QGRU(2, unroll=True, sq_conf=conf("datalane", "kif"), name="gru")(y)
+    w = QGRU(2, unroll=True, reset_after=False, use_bias=False, name="before")(y)
+    return keras.Model(x, [z, w])
+
+
+def spiking():
+    x = keras.Input((4, 2))
+    s = QSimpleSNN(2, threshold=0.5, return_sequences=True, graded_spikes_factor=0.75,
+                   learn_threshold=True, unroll=True, name="spiking")(x)  # fmt: skip
+    t = QLIF(2, 0.75, threshold=0.25, reset_mechanism="zero", unroll=True,
+             return_sequences=True, name="leaky")(s)  # fmt: skip
+    return keras.Model(x, [s, t])
+
+
+def linformer():
+    x = keras.Input((3, 4))
+    attention = QLinformerAttention(lin_kv_proj_dim=2, num_heads=1, key_dim=2, name="linformer")
+    return keras.Model(x, attention(x, x, x))
+
+
 MODELS = [
     dense,
     norms,
@@ -195,6 +223,9 @@ MODELS = [
     einsums,
     table_layers,
     attention,
+    recurrent,
+    spiking,
+    linformer,
 ]
 
 

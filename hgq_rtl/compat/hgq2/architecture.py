@@ -77,7 +77,8 @@ def _layer(
             hint=f"Supported: {', '.join(name for name in RULES if hasattr(layers, name))}",
         )
     try:
-        leaves = json.loads(json.dumps(layer["config"]), object_hook=leaf)
+        kept = RULES[kind].kept(layer["config"])
+        leaves = json.loads(json.dumps(kept), object_hook=leaf)
         arguments = RULES[kind].arguments(leaves, saved)
         if reciprocal_bits is not None and "AveragePooling" in kind:
             arguments["reciprocal_bits"] = reciprocal_bits
@@ -99,6 +100,8 @@ def _layer(
 def _node(node: dict[str, Any]) -> dict[str, Any]:
     """A call, without the optional arguments that were not given."""
     kwargs = {k: v for k, v in node["kwargs"].items() if v is not None}
+    if kwargs.get("training") is False:
+        del kwargs["training"]
     return {**node, "kwargs": kwargs}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hgq_rtl.compat.hgq2.archive import Saved
+from hgq_rtl.compat.hgq2.cells import cell
 from hgq_rtl.compat.hgq2.quantizers import dummy
 from hgq_rtl.compat.hgq2.tables import load_einsum_table, load_table
 from hgq_rtl.errors import ConversionError
@@ -23,7 +24,8 @@ class Rule:
     ``variables``: attributes here of its own variables, in the order HGQ 2 saves them, or a
     function from a layer here to these; those that the layer does not have are left out.
     ``quantizers``: attributes that are quantizers, in both. ``parts``: attributes that are layers,
-    with their classes; HGQ 2 may have an underscore before their names.
+    with their classes; HGQ 2 may have an underscore before their names, and ``part_names`` has
+    what they are called here where that is different.
     ``renamed``, ``dropped``: arguments. ``adapt`` changes what is left, in place, and sees what
     was saved of the layer. ``load`` takes the layer here and the parts not loaded yet, and removes
     those it loads.
@@ -32,15 +34,20 @@ class Rule:
     variables: str | Callable[[Any], str] = ""
     quantizers: str = "iq oq"
     parts: dict[str, str] = field(default_factory=dict)
+    part_names: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
     dropped: str = ""
     adapt: Callable[[Config, Saved], None] | None = None
     load: Callable[[Any, dict[str, Saved]], None] | None = None
 
-    def arguments(self, config: Config, saved: Saved) -> Config:
-        """The constructor arguments here, from those that HGQ 2 saved (leaves translated)."""
+    def kept(self, config: Config) -> Config:
+        """The arguments that HGQ 2 saved, without those that mean nothing here."""
         dropped = {"quantization_config", "lora_rank", "lora_alpha", *self.dropped.split()}
-        result = {self.renamed.get(k, k): v for k, v in config.items() if k not in dropped}
+        return {k: v for k, v in config.items() if k not in dropped}
+
+    def arguments(self, config: Config, saved: Saved) -> Config:
+        """The constructor arguments here, from those ``kept`` (leaves translated)."""
+        result = {self.renamed.get(k, k): v for k, v in config.items()}
         if result.pop("synchronized", False):
             raise ConversionError("batch moments cannot be synchronized between devices here",
                                   received="synchronized=True")  # fmt: skip
@@ -77,6 +84,32 @@ def _attention(config: Config, saved: Saved) -> None:
         config["softmax_exp_iq_conf"] = dummy()
 
 
+def _linformer(config: Config, saved: Saved) -> None:
+    _attention(config, saved)
+    if config["lin_kv_proj_mode"] != "dense" or len(config["attention_axes"] or ()) != 1:
+        raise ConversionError(
+            "only Linformer attention along one axis, with dense projections, can be converted",
+            received=f"lin_kv_proj_mode={config['lin_kv_proj_mode']!r}, "
+            f"attention_axes={config['attention_axes']}",
+        )
+
+
+def _recurrent(config: Config, saved: Saved) -> None:
+    for name in ("dropout", "recurrent_dropout", "zero_output_for_mask", "seed"):
+        value = config.pop(name, None)
+        if value and name != "seed":
+            raise ConversionError(f"recurrent layers have no {name} here", received=repr(value))
+    config["enable_sq"] = config["sq_conf"] is not None
+
+
+def _spiking(config: Config, saved: Saved) -> None:
+    """HGQ 2 compares with the threshold as it is."""
+    _recurrent({**config}, saved)
+    for name in ("zero_output_for_mask", "seed"):
+        config.pop(name, None)
+    config["threshold_q_conf"] = dummy()
+
+
 def _convolution_of_tables(config: Config, saved: Saved) -> None:
     if config["data_format"] == "channels_first":
         raise ConversionError("HGQ 2 has no working table convolution with channels first",
@@ -90,6 +123,8 @@ def _of_einsum_tables(layer: Any) -> str:
     return " ".join([name for name, saved in names if saved] + ["beta ebops"])
 
 
+_RNN, _SNN = "unroll", "unroll cell"
+_NUMBERS = "threshold_weight graded_spikes_factor_weight"
 _WEIGHTED = Rule("kernel bias beta ebops", "iq kq bq oq")
 _ATTENTION = {
     **dict.fromkeys(("query_dense", "key_dense", "value_dense", "output_dense"), "QEinsumDense"),
@@ -135,5 +170,26 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("QConvT1D", "QConvT2D"), Rule(
         "beta ebops", "iq toq oq", adapt=_convolution_of_tables, load=load_table,
     )),
+    "QSimpleRNN": Rule(
+        "beta ebops", "oq", dropped=_RNN, adapt=_recurrent,
+        load=cell("kernel recurrent_kernel bias", "iq sq kq rkq bq paq"),
+    ),
+    "QGRU": Rule(
+        "beta ebops", "oq", dropped=_RNN, adapt=_recurrent,
+        load=cell("kernel recurrent_kernel bias", "iq sq kq rkq bq paq praq rhq"),
+    ),
+    "QSimpleSNN": Rule(
+        "beta ebops", "oq", dropped=_SNN, adapt=_spiking,
+        load=cell(_NUMBERS, "iq sq graded_spikes_factor_q"),
+    ),
+    "QLIF": Rule(
+        "beta ebops", "oq", dropped=_SNN, adapt=_spiking,
+        load=cell(f"beta_weight {_NUMBERS}", "iq sq graded_spikes_factor_q beta_q"),
+    ),
+    "QLinformerAttention": Rule(
+        "beta ebops", "oq",
+        {**_ATTENTION, "lin_k_proj": "QEinsumDense", "lin_v_proj": "QEinsumDense"},
+        {"lin_k_proj": "key_length", "lin_v_proj": "value_length"}, adapt=_linformer,
+    ),
     "QMultiHeadAttention": Rule("beta ebops", "oq", _ATTENTION, adapt=_attention),
 }  # fmt: skip

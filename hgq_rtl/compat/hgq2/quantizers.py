@@ -37,11 +37,24 @@ def leaf(node: dict[str, Any]) -> dict[str, Any]:
     name = node["class_name"]
     if name == "QuantizerConfig":
         return _quantizer(node["config"])
+    if name in ("HardTanhConfig", "HardSigmoidConfig"):
+        return _quantizer(_preset(name, node["config"]))
     if name == "DefaultBitwidthMapper":
         return dict(node["config"])  # read by _quantizer, which is called after
     if name in _CONSTRAINTS:
         return _ours(name, "hgq_rtl.quantizers.constraints", node["config"])
     raise ConversionError(f"{name} of HGQ 2 has no equal here")
+
+
+def _preset(name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that a hard tanh or hard sigmoid has whatever was saved."""
+    symmetric = config.get("symmetric", False)
+    given = {k: v for k, v in config.items() if k != "symmetric"}
+    i0, affine = (0, None) if name == "HardTanhConfig" else (1, (0.25, 0.5))
+    held = _ours("Constant", "hgq_rtl.quantizers.constraints", {"value": float(i0)})
+    overflow = "SAT_SYM" if symmetric else "SAT"
+    fixed = {"k0": 1, "i0": i0, "ic": held, "affine": affine, "overflow_mode": overflow}
+    return {**given, **fixed}
 
 
 def _ours(name: str, module: str, config: dict[str, Any]) -> dict[str, Any]:

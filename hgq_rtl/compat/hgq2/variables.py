@@ -88,7 +88,8 @@ def load(layer: Any, saved: Saved, kind: str, done: set[int], center: bool = Tru
     for saved_name in list(left):  # in their order, in which Keras saved what parts share
         name = saved_name.removeprefix("_")
         if name in rule.parts:
-            load(getattr(layer, name), left.pop(saved_name), rule.parts[name], done)
+            part = getattr(layer, rule.part_names.get(name, name))
+            load(part, left.pop(saved_name), rule.parts[name], done)
     if rule.load is not None:
         rule.load(layer, left)
     _check_nothing_left(left)
