@@ -25,6 +25,7 @@ _PLAIN = ("linear", "relu")
 _WEIGHTS = {
     "kernel": ("depthwise_kernel", "kernel"),
     "pointwise": ("pointwise_kernel",),
+    "recurrent_kernel": ("recurrent_kernel",),
     "bias": ("bias",),
     "gamma": ("gamma",),
     "bn_beta": ("beta",),
@@ -42,7 +43,8 @@ def quantize_model(model: keras.Model, data: Any = None) -> keras.Model:
     Dense, EinsumDense, convolutions, batch normalizations and attention become the layer of the
     same name with a Q; activations other than relu become tables or a QSoftmax, in a layer of
     their own where need be; means over a number of values that is no power of two become their Q
-    layers. Layers without weights stay what they are, and names stay.
+    layers. Recurrent layers get hard tanh and sigmoid, of which quantizers are made, in place of
+    the smooth ones, and no dropout. Layers without weights stay what they are, and names stay.
 
     Quantizers are those of the scope that is active here. Saturating kernel quantizers start with
     as many integer bits as the largest weight of the kernel needs. ``data``: inputs to calibrate
@@ -155,15 +157,17 @@ def _copy(old: Any, new: Any) -> None:
         for name in ("query_dense", "key_dense", "value_dense", "output_dense"):
             _copy(getattr(old, name), getattr(new, name))
         return
+    old = getattr(old, "cell", old)
     for name, sources in _WEIGHTS.items():
         target = getattr(new, name, None)
         source = next((v for s in sources if (v := getattr(old, s, None)) is not None), None)
         if isinstance(target, keras.Variable) and source is not None:
             target.assign(to_numpy(source).reshape(target.shape))
-    for name in ("kq", "pq"):
+    for name, kernel in (("kq", "kernel"), ("pq", "pointwise"), ("rkq", "recurrent_kernel")):
         quantizer = getattr(new, name, None)
         if quantizer is not None and not quantizer.is_dummy:
-            values = new.pointwise if name == "pq" else new.folded(None, False)[0]
+            folded = name == "kq" and hasattr(new, "folded")
+            values = new.folded(None, False)[0] if folded else getattr(new, kernel)
             _fit(quantizer, to_numpy(values))
 
 
@@ -242,6 +246,21 @@ def _batch_normalization(layer: Any) -> list[Any]:
 @quantizes(keras.layers.MultiHeadAttention)
 def _attention(layer: Any) -> list[Any]:
     return [q.QMultiHeadAttention(**_config(layer))]
+
+
+@quantizes(keras.layers.SimpleRNN, keras.layers.GRU, keras.layers.LSTM)
+def _recurrent(layer: Any) -> list[Any]:
+    """Hard functions, which quantizers are, in place of tanh and sigmoid."""
+    config, hard = _config(layer), {"activation": "tanh", "recurrent_activation": "sigmoid"}
+    for name, soft in hard.items():
+        if name in config and config[name] not in (soft, "linear", "relu"):
+            raise ConversionError(f"{name} must be {soft}, relu or linear",
+                                  received=str(config[name]))  # fmt: skip
+        if config.get(name) == soft:
+            config[name] = "linear"
+    for name in ("dropout", "recurrent_dropout", "seed", "zero_output_for_mask"):
+        config.pop(name, None)
+    return [getattr(q, f"Q{type(layer).__name__}")(**config)]
 
 
 @quantizes(keras.layers.Activation)

@@ -81,6 +81,16 @@ def test_attention_takes_the_weights_of_its_projections():
         assert name == "key_dense" or np.array_equal(old.bias, new.bias)
 
 
+@pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM"])
+def test_recurrent_layers_take_the_weights_of_their_cells(name):
+    model = keras.Sequential([keras.Input((2, 3)), getattr(LAYERS, name)(2, name="r", dropout=0.1)])
+    new, cell = quantize_model(model).get_layer("r"), model.get_layer("r").cell
+    assert type(new).__name__ == f"Q{name}"
+    for weight in ("kernel", "recurrent_kernel", "bias"):
+        assert np.array_equal(getattr(new, weight), getattr(cell, weight))
+    assert new.activation is keras.activations.linear
+
+
 @pytest.mark.parametrize("q_type", ["kbi", "kif"])
 @pytest.mark.parametrize("scale", [0.01, 0.9, 40.0])
 def test_kernels_of_any_size_are_rounded_to_eight_bits_of_their_largest(q_type, scale):
