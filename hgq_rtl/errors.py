@@ -69,6 +69,10 @@ class EmitError(HgqRtlError):
     """A graph that a backend cannot express."""
 
 
+class EmulatorError(HgqRtlError):
+    """A graph that C++ cannot express, or an emulator that cannot be built."""
+
+
 class ProjectError(HgqRtlError):
     """A project folder that cannot be written or read."""
 

@@ -20,6 +20,7 @@ FILES = sorted(
     [
         *("README.md", "graph.ir", "manifest.json", "ports.json", "report.json", "signals.json"),
         *("constraints/clock.sdc", "constraints/clock.xdc", "quartus/project.tcl", "tiny.core"),
+        "emulator/tiny.h",
         *("yosys/ecp5.ys", "yosys/run.sh", "yosys/synth.ys"),
         *("rtl/component.xml", "rtl/layer.v", "rtl/tiny.v", "rtl/tiny_axis.v", "rtl/tiny_packed.v"),
         *("rtl/tiny_sv.sv", "rtl/tiny_vhdl.vhd"),

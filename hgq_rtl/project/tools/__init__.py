@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hgq_rtl.project.tools import (
     cocotb,
+    emulator,
     fusesoc,
     ip,
     quartus,
@@ -18,6 +19,7 @@ TOOLS = (
     records.TOOL,
     stream.TOOL,
     cocotb.TOOL,
+    emulator.TOOL,
     vivado.TOOL,
     ip.TOOL,
     zynq.TOOL,

@@ -1,0 +1,141 @@
+"""Floats to port integers in C++: what ``Port.integers`` does in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hgq_rtl.emulator.lanes import power
+from hgq_rtl.fixed import Fixed
+from hgq_rtl.ir.interface import Interface, Port
+
+WIDEST, FARTHEST = 52, 800
+"""Formats of floats: their bits, and the largest exponents, that doubles hold exactly."""
+
+
+def float_entry(interface: Interface) -> str | None:
+    """The functions that convert floats; None where an element is too wide for doubles."""
+    types = [t for port in (*interface.inputs, *interface.outputs) for t in port.types]
+    inputs = [t for port in interface.inputs for t in port.types]
+    if any(t.width > WIDEST for t in inputs) or any(abs(t.exp) > FARTHEST for t in types):
+        return None
+    if any(
+        k + i + f > WIDEST or abs(f) > FARTHEST
+        for port in interface.inputs
+        if (q := port.quantization) is not None
+        for k, i, f in zip(q.k, q.i, q.f, strict=True)
+    ):
+        return None
+    rows, calls, start = [], [], 0
+    for port in interface.inputs:
+        rows += list(_rows(port))
+        q = port.quantization
+        modes = f"{q.rounding}, {q.overflow}" if q else "EXACT, SAT"
+        if port.size:
+            end = start + port.size
+            calls.append(f"  ok &= quantize_port<N, {modes}>(x, samples, {start}, {end}, w);\n")
+        start += port.size
+    exps = "".join(f"    {power(t.exp)},\n" for port in interface.outputs for t in port.types)
+    functions = _FUNCTIONS.replace("@rows@", "".join(rows) or "    {0, 1, 0, 0, 1},\n")
+    functions = functions.replace("@calls@", "".join(calls))
+    return functions.replace("@scales@", exps or "    1,\n")
+
+
+def _rows(port: Port) -> Iterator[str]:
+    q = port.quantization
+    for index, t in enumerate(port.types):
+        if q is None:
+            scale = 0 if t.is_zero else -t.exp
+            yield f"    {{{power(scale)}, 1, {t.lo}, {t.hi}, 1}},  // {port.element_name(index)}\n"
+            continue
+        k, i, f = q.k[index], q.i[index], q.f[index]
+        width = k + i + f
+        if width <= 0 or not t.width:
+            yield f"    {{0, 1, 0, 0, 1}},  // {port.element_name(index)}: zero\n"
+            continue
+        bounds = Fixed.from_kif(k, i, f, symmetric=q.overflow == "SAT_SYM")
+        yield (
+            f"    {{{power(f)}, {power(width)}, {bounds.lo}, {bounds.hi}, {power(-t.exp - f)}}},"
+            f"  // {port.element_name(index)}\n"
+        )
+
+
+_FUNCTIONS = """\
+enum Rounding { TRN, RND, RND_CONV, TRN_ZERO, RND_ZERO, RND_MIN_INF, RND_INF, EXACT };
+enum Overflow { WRAP, SAT, SAT_SYM };
+
+// How floats become the integers of an input: multiply, round, wrap or saturate, drop low bits.
+struct Quantizer {
+  double scale;    // 2^(fraction bits)
+  double modulus;  // 2^(all bits)
+  double lo, hi;   // the least and the greatest integer
+  double keep;     // 2^-(bits of the quantizer below the port's LSB)
+};
+inline constexpr Quantizer quantizers[] = {
+@rows@};
+inline constexpr double output_lsbs[] = {
+@scales@};
+
+// The integer of x as a double, and whether x is a number that the input takes. Every step is
+// exact: products with powers of two, and differences of doubles close to each other.
+template <Rounding rounding, Overflow overflow, class Float>
+inline double quantize(Float x, const Quantizer& q, bool& ok) {
+  // A quantizer sees its input in single precision, as in training.
+  const double v = rounding == EXACT ? double(x) : double(float(x));
+  const bool finite = v - v == 0;
+  const double u = finite ? v * q.scale : 0;
+  ok &= finite;
+  if (rounding == EXACT) {
+    ok &= (u == std::floor(u)) & (u >= q.lo) & (u <= q.hi);
+    return u >= q.lo && u <= q.hi ? u : q.lo;
+  }
+  const double nearest = std::rint(u), distance = u - nearest;
+  const double floor = nearest - (distance < 0 ? 1 : 0);
+  const bool half = distance == 0.5 || distance == -0.5;
+  const bool above = distance < 0 && !half, negative = u < 0;
+  const bool odd = std::floor(floor * 0.5) * 2 != floor;
+  const bool up = rounding == RND           ? above || half
+                  : rounding == RND_CONV    ? above || (half && odd)
+                  : rounding == TRN_ZERO    ? distance != 0 && negative
+                  : rounding == RND_ZERO    ? above || (half && negative)
+                  : rounding == RND_MIN_INF ? above
+                  : rounding == RND_INF     ? above || (half && !negative)
+                                            : false;
+  double n = floor + (up ? 1 : 0);
+  if (overflow == WRAP) {
+    n -= std::floor(n * (1 / q.modulus)) * q.modulus;
+    n = n > q.hi ? n - q.modulus : n;
+  } else {
+    n = n < q.lo ? q.lo : n;
+    n = n > q.hi ? q.hi : n;
+  }
+  return std::floor(n * q.keep);
+}
+
+template <int N, Rounding rounding, Overflow overflow, class Float>
+inline bool quantize_port(const Float* x, int samples, int first, int last, Wires<N>& w) {
+  bool ok = true;
+  for (int j = first; j < last; ++j) {
+    const Quantizer q = quantizers[j];
+    for (int s = 0; s < N; ++s) {
+      const int row = s < samples ? s : samples - 1;
+      const double n = quantize<rounding, overflow>(x[row * inputs + j], q, ok);
+      w.x[j][s] = input_t(n);
+    }
+  }
+  return ok;
+}
+
+template <int N, class Float>
+inline bool from_floats(const Float* x, int samples, Wires<N>& w) {
+  bool ok = true;
+@calls@  return ok;
+}
+
+template <int N, class Float>
+inline void to_floats(const Wires<N>& w, Float* y, int samples) {
+  for (int j = 0; j < outputs; ++j)
+    for (int s = 0; s < samples; ++s)
+      y[s * outputs + j] = Float(double(w.y[j][s]) * output_lsbs[j]);
+}
+
+"""
