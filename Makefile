@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	done || true)
 JOBS ?= 2
 
-.PHONY: help venv demo test test-slow test-backends test-models lint types bench bench-training bench-resources doctor clean
+.PHONY: help venv demo test test-slow test-backends test-models lint types bench bench-training bench-resources bench-peers bench-calibration doctor clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -74,6 +74,13 @@ $(PEERS)/.ready: benchmarks/peers.txt
 
 bench-lowering: venv ## time and memory of lowering and passes; MODELS=DIR adds HGQ 2 models
 	$(BIN)/python -m benchmarks.lowering $(if $(MODELS),--models $(MODELS))
+
+bench-peers: venv $(PEERS)/.ready ## LUT, FF and clock beside da4ml and alkaid; MODELS=DIR of HGQ 2 models
+	@test -n "$(MODELS)" || { echo "make bench-peers MODELS=DIR"; exit 1; }
+	$(BIN)/python -m benchmarks.peers --models $(MODELS) --peers $(PEERS)/bin
+
+bench-calibration: venv ## the estimates of LUT, FF and delay against open tools
+	$(BIN)/python -m benchmarks.calibration
 
 doctor: ## what is missing and how to get it
 	@$(or $(wildcard $(BIN)/python),$(PYTHON),python3) hgq_rtl/doctor.py

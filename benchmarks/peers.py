@@ -1,8 +1,8 @@
 """The same networks through da4ml, alkaid and this project, by the same synthesis and router.
 
-``python -m benchmarks.peers --models FOLDER [--only NAME]``. The peers live in an environment of
-their own, ``build/peers/env``. Every row is kept in ``build/peers/rows`` under the hash of what it
-was measured on, so that a rerun repeats only what changed.
+The peers live in an environment of their own (``--peers``, its folder of programs). Every row is
+kept in ``build/peers/rows`` under the hash of what it was measured on, so that a rerun repeats only
+what changed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -26,21 +25,14 @@ from benchmarks.tables import machine, markdown, replace
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / "build" / "peers"
-PACKAGES = ("da4ml==0.6.0", "alkaid==0.8.2", "HGQ2==0.2.0", "keras==3.15.1", "jax==0.10.2")
-SEEDS = (1, 2, 3)
+DEVICE, ROUTED = "xcvu13p-2", "ecp5-6"
+"""What LUT and FF are compared on, and what is placed and routed."""
+RELAXED = 1.1
+"""Our clock for LUT and FF, as a multiple of the fastest for that many stages."""
+INPUTS = {"merge_magic": {"input_layer_6": (1, 3, 4)}}
+"""Port formats of models whose layers quantize one input in two ways: what covers both."""
 VERSION = 1
 """Of the way of measuring: part of every row's key."""
-
-
-def environment() -> Path:
-    """The folder of the peers' programs; installed on the first call."""
-    home = HOME / "env"
-    done = home / f"ready-{hashlib.sha256(repr(PACKAGES).encode()).hexdigest()[:8]}"
-    if not done.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-        subprocess.run([str(home / "bin" / "pip"), "install", "-q", *PACKAGES], check=True)
-        done.touch()
-    return home / "bin"
 
 
 @contextmanager
@@ -68,8 +60,8 @@ def cached(kind: str, content: Any, compute: Any) -> Any:
 # --- one design through the tools ------------------------------------------------------------
 
 
-def measure(files: Mapping[str, str], top: str, lock: Path | None, place: bool) -> dict[str, Any]:
-    """LUT, FF and carry cells of one design, and its clock on an ECP5 for each seed."""
+def measure(files: Mapping[str, str], top: str, lock: Path | None, seeds: int) -> dict[str, Any]:
+    """LUT and FF of one design, and its clock on an ECP5 for each seed (if any)."""
     from hgq_rtl.synth.nextpnr import route
     from hgq_rtl.synth.yosys import synthesize
 
@@ -83,24 +75,24 @@ def measure(files: Mapping[str, str], top: str, lock: Path | None, place: bool) 
     def clock() -> dict[str, Any]:
         with alone(lock):
             luts = synthesize(files, top, work, architecture="ecp5", defer=True)[top].luts
-            routed = route(work, SEEDS)
+            routed = route(work, range(1, seeds + 1))
         return {"mhz": routed.mhz, "ecp5_luts": luts, "path": routed.path[:4]}
 
     row: dict[str, Any] = cached("xcup", [files, top], cells)
-    if place:
-        row |= cached("ecp5", [files, top], clock)
+    if seeds:
+        row |= cached("ecp5", [files, top, seeds], clock)
     return row
 
 
 # --- the peers -------------------------------------------------------------------------------
 
 
-def convert(tool: str, model: Path) -> dict[str, Any]:
+def convert(tool: str, model: Path, programs: Path) -> dict[str, Any]:
     """Verilog by file name, stages and the seconds of the conversion, imports included."""
 
     def compute() -> dict[str, Any]:
         out = HOME / "out" / f"{model.stem}-{tool}"
-        command = [environment() / tool, "convert", "-v", "0", "-n", "0", model, out]
+        command = [programs / tool, "convert", "-v", "0", "-n", "0", model, out]
         start = time.perf_counter()
         done = subprocess.run(
             [*map(str, command)],
@@ -120,21 +112,20 @@ def convert(tool: str, model: Path) -> dict[str, Any]:
     return cached(f"convert-{tool}", model.name, compute)
 
 
-def peer(tool: str, model: Path, lock: Path | None, place: bool) -> dict[str, Any]:
+def peer(tool: str, model: Path, programs: Path, lock: Path | None, seeds: int) -> dict[str, Any]:
     """The row of one peer; ``tool`` may be ``alkaid mapped``."""
     name = tool.split()[0]
-    made = convert(name, model)
+    made = convert(name, model, programs)
     if "error" in made:
         return made
     files = {name: _without_memories(text, made["files"]) for name, text in made["files"].items()
              if name.endswith(".v")}  # fmt: skip
     if tool == "alkaid mapped":
-        place = False
         files["ternary_adder.v"] = (Path(__file__).parent / "ternary_mapped.v").read_text()
     return {
         "stages": made["stages"],
         "seconds": made["seconds"],
-        **measure(files, "model", lock, place),
+        **measure(files, "model", lock, seeds),
     }
 
 
@@ -160,14 +151,16 @@ def _without_memories(text: str, files: Mapping[str, str]) -> str:
 
 
 def ours(
-    model: Path, stages: int, device: str, lock: Path | None, place: bool, **options: Any
+    model: Path, stages: int, device: str, lock: Path | None, seeds: int, **options: Any
 ) -> dict[str, Any]:
     """Our row at that many stages between registered inputs and outputs."""
     command = [sys.executable, "-m", "benchmarks.peers", "--convert", str(model)]
     command += ["--stages", str(stages), "--device", device, "--options", json.dumps(options)]
+    start = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    seconds = time.perf_counter() - start
     if done.returncode:
-        return {"error": done.stderr.strip().splitlines()[-1][:300]}
+        return {"error": done.stderr.strip().splitlines()[-1][:200]}
     made = json.loads(done.stdout.splitlines()[-1])
     out = Path(made["folder"])
     bench = json.loads((out / "sim" / "bench.json").read_text())
@@ -182,15 +175,16 @@ def ours(
             synthesize(files, bench["top"], work)
             return check_netlist(work, out / "sim", bench)
 
-    row = {"stages": stages, **{k: made[k] for k in ("seconds", "period_ps", "estimate", "nodes")}}
-    row |= measure(files, bench["top"], lock, place)
-    if not place:
+    row = {"stages": stages, "seconds": seconds, "own_seconds": made["seconds"]}
+    row |= {k: made[k] for k in ("period_ps", "estimate", "nodes")}
+    row |= measure(files, bench["top"], lock, seeds)
+    if device == DEVICE:
         row["vectors"] = cached("netlist", files, check)
     return row
 
 
 def convert_ours(model: Path, stages: int, device: str, options: Mapping[str, Any]) -> None:
-    """In a process of its own: from the model file to a project folder."""
+    """In a process of its own: from the model file to a project folder, no layer compared."""
     import hgq_rtl as hr
     from hgq_rtl.compat.hgq2 import from_hgq2
 
@@ -198,17 +192,23 @@ def convert_ours(model: Path, stages: int, device: str, options: Mapping[str, An
     start = time.perf_counter()
     network = from_hgq2(model)
     loaded = time.perf_counter()
-    design = hr.compile(
-        network,
-        stages=stages,
-        device=device,
-        name="model",
-        register_inputs=True,
-        check_samples=0,
+    asked = {
+        "stages": stages,
+        "device": device,
+        "name": "model",
+        "register_inputs": True,
+        "inputs": INPUTS.get(model.stem),
+        "check_samples": 0,
         **options,
-    )
+    }
+    design = hr.compile(network, **asked)
     design.write(out, force=True)
     end = time.perf_counter()
+    if device == DEVICE:
+        # At the fastest clock for its stages no register has a choice.
+        clock_ns = round(RELAXED * design.clock_ns, 3)
+        design = hr.compile(network, clock_ns=clock_ns, **asked)
+        design.write(out, force=True)
     facts = design.report().facts
     print(
         json.dumps(
@@ -231,22 +231,26 @@ ORDER = ("mlp_magic", "merge_magic", "denset_magic", "mlp_mnist49", "conv_het_mn
 """The smallest first; models not named come last."""
 
 
-def collect(models: list[Path], lock: Path | None) -> dict[str, dict[str, dict[str, Any]]]:
+Rows = dict[str, dict[str, Any]]
+"""What was measured, by tool."""
+
+
+def collect(models: list[Path], programs: Path, lock: Path | None, seeds: int) -> dict[str, Rows]:
     """Rows by model and tool."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    found: dict[str, Rows] = {}
     for model in models:
         rows = found[model.stem] = {}
         for tool in ("da4ml", "alkaid", "alkaid mapped"):
-            rows[tool] = peer(tool, model, lock, place=True)
+            rows[tool] = peer(tool, model, programs, lock, seeds if tool != "alkaid mapped" else 0)
             print(model.stem, tool, rows[tool], file=sys.stderr, flush=True)
         for tool in ("da4ml", "alkaid"):
             if "error" in rows[tool]:
                 continue
             stages = rows[tool]["stages"]
-            for device, place in (("xcvu13p-2", False), ("ecp5-6", True)):
+            for device, runs in ((DEVICE, 0), (ROUTED, seeds))[: 1 + (seeds > 0)]:
                 name = f"ours {device} {stages}"
                 if name not in rows:
-                    rows[name] = ours(model, stages, device, lock, place)
+                    rows[name] = ours(model, stages, device, lock, runs)
                     print(model.stem, name, rows[name], file=sys.stderr, flush=True)
     return found
 
@@ -290,15 +294,13 @@ def _ratios(tools: Mapping[str, Mapping[str, Any]]) -> list[str]:
     def ratio(a: float | None, b: float | None) -> str:
         return f"{a / b:.2f}" if a and b else ""
 
-    best = [mine(p, "xcvu13p-2").get("luts") for p in ("da4ml", "alkaid")]
+    best = [mine(p, DEVICE).get("luts") for p in ("da4ml", "alkaid")]
     luts = min((x for x in best if x), default=None)
     written = _best(tools, ("da4ml", "alkaid"), "luts")
     cells = [ratio(luts, written), ratio(luts, tools["alkaid mapped"].get("luts"))]
-    cells += [
-        ratio(mine(p, "xcvu13p-2").get("ff"), tools[p].get("ff")) for p in ("alkaid", "da4ml")
-    ]
+    cells += [ratio(mine(p, DEVICE).get("ff"), tools[p].get("ff")) for p in ("alkaid", "da4ml")]
     for name in ("alkaid", "da4ml"):
-        own, other = mine(name, "ecp5-6").get("mhz"), tools[name].get("mhz")
+        own, other = mine(name, ROUTED).get("mhz"), tools[name].get("mhz")
         cells.append(
             ratio(statistics.median(own), statistics.median(other)) if own and other else ""
         )
@@ -307,8 +309,10 @@ def _ratios(tools: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peers", type=Path, help="folder of the peers' programs")
     parser.add_argument("--models", type=Path, help="folder of .keras files saved by HGQ2")
     parser.add_argument("--only", action="append", help="name of a model (repeatable)")
+    parser.add_argument("--seeds", type=int, default=3, help="place-and-route runs, 0: none")
     parser.add_argument("--lock", type=Path, help="file whose lock each tool run holds")
     parser.add_argument("--convert", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--stages", type=int, help=argparse.SUPPRESS)
@@ -318,18 +322,16 @@ def main() -> None:
     if args.convert:
         convert_ours(args.convert, args.stages, args.device, args.options)
         return
-    if args.models is None:
-        parser.error("--models is needed: a folder of .keras files")
-    environment()
+    if args.models is None or args.peers is None:
+        parser.error("--models and --peers are needed")
     models = sorted(
         (p for p in args.models.glob("*.keras") if not args.only or p.stem in args.only),
         key=lambda p: ORDER.index(p.stem) if p.stem in ORDER else len(ORDER),
     )
     if not models:
         parser.error(f"no such model in {args.models}")
-    found = collect(models, args.lock)
-    command = re.sub(r"\S*/peers\.py", "python -m benchmarks.peers", " ".join(sys.argv[:1]))
-    replace("peers", f"`{command}`. Machine: {machine()}.\n\n{table(found)}")
+    found = collect(models, args.peers, args.lock, args.seeds)
+    replace("peers", f"Machine: {machine()}; {args.seeds} seeds.\n\n{table(found)}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,122 @@
+"""The device models against the tools, on small random networks: scatter plots and median errors.
+
+LUT and FF of xcvu13p-2 against Yosys, the slowest stage of ecp5-6 against nextpnr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import itertools
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+
+from benchmarks.tables import machine, markdown, replace
+from hgq_rtl.design import Design
+from hgq_rtl.synth.nextpnr import route
+from hgq_rtl.synth.yosys import synthesize
+from tests.synth.chain import chain
+
+ROOT = Path(__file__).parents[1]
+HOME = ROOT / "build" / "calibration"
+SHAPES = ((6, 5), (8, 8), (12, 6), (5, 7, 4), (8, 8, 4), (10, 5, 5), (16, 8, 4), (6, 6, 6, 3))
+DENSITIES = (0.25, 0.5)
+STAGES = (1, 2, 3)
+
+
+def networks() -> list[dict[str, Any]]:
+    """Arguments of ``chain`` for every network: shapes, densities and numbers of stages."""
+    return [
+        {"sizes": sizes, "density": density, "stages": stages, "seed": seed}
+        for seed, ((sizes, density), stages) in enumerate(
+            zip(itertools.product(SHAPES, DENSITIES), itertools.cycle(STAGES), strict=False)
+        )
+    ] + [
+        {"sizes": sizes, "density": 0.4, "stages": stages, "seed": 100 + seed}
+        for seed, (sizes, stages) in enumerate(itertools.product(SHAPES, STAGES))
+        if (seed + stages) % 3
+    ]
+
+
+def _design(network: dict[str, Any], device: str) -> Design:
+    options = {k: network[k] for k in ("seed", "density", "stages")}
+    return chain(network["sizes"], clock_ns=None, device=device, register_inputs=True, **options)
+
+
+def measure(network: dict[str, Any]) -> dict[str, float]:
+    """Estimates and what the tools say, for one network; kept under the hash of the Verilog."""
+    small, slow = _design(network, "xcvu13p-2"), _design(network, "ecp5-6")
+    files = [dict(design.emitted.files) for design in (small, slow)]
+    key = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:20]
+    path = HOME / f"{key}.json"
+    facts, slow_facts = small.report().facts, slow.report().facts
+    if not path.exists():
+        top = f"{small.emitted.top}_packed"
+        cells = synthesize(files[0], top, HOME / "work")[top]
+        synthesize(files[1], top, HOME / "work", architecture="ecp5")
+        mhz = route(HOME / "work", [1]).median_mhz
+        row = {"luts": cells.luts, "ff": cells.flip_flops + cells.shift_registers, "mhz": mhz}
+        path.write_text(json.dumps(row))
+    found: dict[str, float] = json.loads(path.read_text())
+    return {
+        "LUT estimate": facts["luts"],
+        "LUT": found["luts"],
+        "FF estimate": facts["flip_flops"],
+        "FF": found["ff"],
+        "stage estimate": slow_facts["worst_stage"]["delay_ps"],
+        "stage": 1e6 / found["mhz"],
+    }
+
+
+def scatter(rows: Sequence[dict[str, float]], name: str, unit: str, file: str) -> float:
+    """Plot estimates over measurements; the median of the relative errors."""
+    x = [row[name] for row in rows]
+    y = [row[f"{name} estimate"] for row in rows]
+    figure, axes = plt.subplots(figsize=(4.2, 4.2))
+    top = 1.05 * max(*x, *y)
+    axes.plot([0, top], [0, top], color="0.6", linewidth=1)
+    axes.scatter(x, y, s=14)
+    axes.set(xlabel=f"{name} {unit}, tools", ylabel=f"{name} {unit}, estimate")
+    axes.set(xlim=(0, top), ylim=(0, top), aspect="equal")
+    figure.tight_layout()
+    figure.savefig(ROOT / "docs" / file, metadata={"Date": None})
+    plt.close(figure)
+    return statistics.median(abs(b - a) / a for a, b in zip(x, y, strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=32, help="number of networks")
+    args = parser.parse_args()
+    plt.rcParams["svg.hashsalt"] = "calibration"  # the same bytes for the same numbers
+    HOME.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for network in networks()[: args.count]:
+        rows.append(measure(network))
+        print(network, rows[-1], file=sys.stderr, flush=True)
+    plots = (
+        ("LUT", "", "LUT, xcvu13p-2, Yosys synth_xilinx", "±10 %"),
+        ("FF", "", "FF, xcvu13p-2, Yosys synth_xilinx", ""),
+        ("stage", "(ps)", "slowest stage, ecp5-6, nextpnr-ecp5", "±15 %"),
+    )
+    table = []
+    for name, unit, what, goal in plots:
+        file = f"calibration-{name.lower()}.svg"
+        error = scatter(rows, name, unit, file)
+        bias = statistics.median(row[f"{name} estimate"] / row[name] for row in rows)
+        table.append([f"[{what}]({file})", f"{100 * error:.1f} %", f"{bias:.2f}", goal])
+    header = ["estimate", "median error", "median of estimate / tool", "goal"]
+    replace(
+        "calibration",
+        f"{len(rows)} random dense networks. Machine: {machine()}.\n\n" + markdown(header, table),
+    )
+
+
+if __name__ == "__main__":
+    main()
