@@ -27,9 +27,8 @@ TARGET = default_target()
 PASSES = {name.rstrip("-0123456789"): function for name, function in DEFAULT}
 
 
-@pytest.mark.parametrize("name", PASSES)
-def test_each_pass_keeps_the_function(name):
-    @settings(max_examples=120, derandomize=True, deadline=None)
+def each_keeps_the_function(name, examples):
+    @settings(max_examples=examples, derandomize=True, deadline=None)
     @given(graphs())
     def law(graph):
         assert_equivalent(graph, PASSES[name](graph, TARGET))
@@ -37,13 +36,36 @@ def test_each_pass_keeps_the_function(name):
     law()
 
 
-@settings(max_examples=80, derandomize=True, deadline=None)
-@given(graphs(), st.lists(st.sampled_from(sorted(PASSES)), min_size=2, max_size=6))
-def test_any_order_keeps_the_function(graph, order):
-    result = graph
-    for name in order:
-        result = PASSES[name](result, TARGET)
-    assert_equivalent(graph, result)
+def any_order_keeps_the_function(examples):
+    @settings(max_examples=examples, derandomize=True, deadline=None)
+    @given(graphs(), st.lists(st.sampled_from(sorted(PASSES)), min_size=2, max_size=6))
+    def law(graph, order):
+        result = graph
+        for name in order:
+            result = PASSES[name](result, TARGET)
+        assert_equivalent(graph, result)
+
+    law()
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_each_pass_keeps_the_function(name):
+    each_keeps_the_function(name, 120)
+
+
+def test_any_order_keeps_the_function():
+    any_order_keeps_the_function(80)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PASSES)
+def test_each_pass_keeps_the_function_of_many(name):
+    each_keeps_the_function(name, 2000)
+
+
+@pytest.mark.slow
+def test_any_order_keeps_the_function_of_many():
+    any_order_keeps_the_function(2000)
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)
