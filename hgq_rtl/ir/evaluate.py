@@ -33,7 +33,7 @@ def evaluate_nodes(feeds: Mapping[Node, Ints], wanted: Iterable[Node]) -> dict[N
     memory is that of the widest cut and not of the whole graph.
     """
     wanted = list(wanted)
-    order = [node for node in toposort(wanted) if node not in feeds]
+    order = toposort(wanted, feeds)
     last: dict[Node, Node] = {}
     for node in order:
         for arg in node.args:
