@@ -12,11 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	done || true)
 JOBS ?= 2
 
-<<<<<<< HEAD
-.PHONY: help venv demo test test-slow test-backends test-models lint types bench bench-training bench-resources bench-peers bench-calibration doctor clean
-=======
-.PHONY: help venv demo test test-slow test-backends test-models lint types bench bench-training bench-resources bench-solver bench-ablation doctor clean
->>>>>>> 1beffb7 (benchmarks: solver and ablation; ir.evaluate: walk no further than what is fed; what was tried)
+.PHONY: help venv demo test test-slow test-backends test-models lint types bench bench-training bench-resources bench-peers bench-calibration bench-solver bench-ablation doctor clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,20 +75,18 @@ $(PEERS)/.ready: benchmarks/peers.txt
 bench-lowering: venv ## time and memory of lowering and passes; MODELS=DIR adds HGQ 2 models
 	$(BIN)/python -m benchmarks.lowering $(if $(MODELS),--models $(MODELS))
 
-<<<<<<< HEAD
 bench-peers: venv $(PEERS)/.ready ## LUT, FF and clock beside da4ml and alkaid; MODELS=DIR of HGQ 2 models
 	@test -n "$(MODELS)" || { echo "make bench-peers MODELS=DIR"; exit 1; }
 	$(BIN)/python -m benchmarks.peers --models $(MODELS) --peers $(PEERS)/bin
 
 bench-calibration: venv ## the estimates of LUT, FF and delay against open tools
 	$(BIN)/python -m benchmarks.calibration
-=======
+
 bench-solver: venv ## our solver of constant matrices beside da4ml
 	$(BIN)/python -m benchmarks.solver
 
 bench-ablation: venv ## every pass off in turn; MODELS="a.keras b.keras" or random networks
 	$(BIN)/python -m benchmarks.ablation $(MODELS)
->>>>>>> 1beffb7 (benchmarks: solver and ablation; ir.evaluate: walk no further than what is fed; what was tried)
 
 doctor: ## what is missing and how to get it
 	@$(or $(wildcard $(BIN)/python),$(PYTHON),python3) hgq_rtl/doctor.py
