@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.nested import flattened
 from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.text import from_text, node_ids
-from hgq_rtl.project import manifest
+from hgq_rtl.project import emp, manifest, words
 from hgq_rtl.project.contents import contents
 from hgq_rtl.project.core import Core
 from hgq_rtl.project.ports import from_json
@@ -47,6 +47,35 @@ class Project:
     report: Mapping[str, Any]
     reference: Callable[[list[Any]], list[Any]] | None = None
     """Outputs of the model or function for input arrays, while it is at hand; not stored."""
+
+    def pack(self, x: Data) -> list[int]:
+        """Float inputs as bus words, one per sample: what the beats of the AXI4-Stream shell carry.
+
+        The buses of all input ports, the first at the least significant end. Raises NumberError as
+        ``Design.predict`` does.
+        """
+        return words.pack(self.interface.inputs, self.interface.input_integers(x))
+
+    def unpack(self, bits: Sequence[int]) -> Any:
+        """The float outputs, as ``Design.predict`` gives them, of output words, one per sample."""
+        n = words.unpack(self.interface.outputs, bits)
+        return self.interface.output_structure(self.interface.output_floats(n))
+
+    def source(self, x: Data, links: Sequence[int] = (0,), board: str = "hgq_rtl") -> str:
+        """Float inputs as the text of a ``source.txt`` of the CMS EMP framework, a packet each."""
+        width = words.bits_of(self.interface.inputs)
+        return emp.write_emp(self.pack(x), width, links, board)
+
+    def sink(self, text: str, links: Sequence[int] | None = None) -> Any:
+        """The float outputs in a captured ``sink.txt`` of the CMS EMP framework.
+
+        ``links``: those that carry them, in order; by default all columns of the file.
+        """
+        return self.unpack(emp.read_emp(text, words.bits_of(self.interface.outputs), links))
+
+    def hex(self, x: Data) -> str:
+        """Float inputs as words in hexadecimal, one line per sample, for ``$readmemh``."""
+        return words.hex_text(self.pack(x), words.bits_of(self.interface.inputs))
 
     def verify(
         self,
