@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	done || true)
 JOBS ?= 2
 
-.PHONY: help venv demo test test-slow test-backends test-models lint types bench bench-training bench-resources bench-peers bench-calibration bench-solver bench-ablation doctor clean
+.PHONY: help venv demo test test-slow test-backends test-models lint types bench bench-training bench-resources bench-peers bench-calibration bench-solver bench-ablation bench-pareto doctor clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ bench: venv ## measure and rewrite the tables of docs/benchmarks.md
 
 bench-training: venv $(PEERS)/.ready ## training steps and calibration beside HGQ2
 	$(BIN)/python -m benchmarks.training --peer $(PEERS)/bin/python
+
+bench-pareto: venv $(PEERS)/.ready ## accuracy against EBOPs beside HGQ2, on MNIST=FILE.npz
+	$(BIN)/python -m benchmarks.pareto --peer $(PEERS)/bin/python --mnist $(MNIST)
 
 bench-resources: venv ## predicted against compiled LUTs of small networks
 	$(BIN)/python -m benchmarks.resources

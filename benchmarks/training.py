@@ -21,8 +21,8 @@ from rich.console import Console
 from benchmarks.tables import machine, markdown, replace
 
 WORKER = Path(__file__).with_name("training_worker.py")
-STEPS = [("mlp", 256), ("mlp", 4096), ("conv", 64), ("conv", 512)]
-TRACES = [("mlp", 1024), ("conv", 1024)]
+STEPS = [("mlp", 256), ("mlp", 4096), ("conv", 64), ("conv", 512), ("attention", 512)]
+TRACES = [("mlp", 1024), ("conv", 1024), ("attention", 1024)]
 
 
 @dataclass

@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "jax"
-LIBRARY = sys.argv[1] if len(sys.argv) > 1 else "hgq_rtl"
+LIBRARY = sys.argv[1]
 importlib.import_module(LIBRARY)  # before keras, whose backend it chooses
 
 import keras  # noqa: E402
@@ -51,7 +51,14 @@ def conv() -> Any:
     )
 
 
-NETWORKS = {"mlp": mlp, "conv": conv}
+def attention() -> Any:
+    """Eight tokens of eight features, two heads of four, a dense layer of five."""
+    x = keras.Input((8, 8))
+    y = layers.QMultiHeadAttention(2, 4)(x, x)
+    return keras.Model(x, layers.QDense(5)(keras.layers.Flatten()(y)))
+
+
+NETWORKS = {"mlp": mlp, "conv": conv, "attention": attention}
 
 
 class Subject:

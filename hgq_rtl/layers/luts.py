@@ -16,7 +16,7 @@ GROWTH = 1.4
 """Bits by which an adder is wider than the inputs of its tree, on average."""
 _FIRST = 1.0
 """Terms per output that cost nothing: n terms take n - 1 adders."""
-_SCALE = 1.25
+_SCALE = 1.0
 _SHARING = 0.2
 """Digits per input, to the power of minus this, is the share of adders left after sharing."""
 _LEAST = 0.2
