@@ -292,7 +292,7 @@ def test_an_interrupted_conversion_goes_on_where_it_was(tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(layers, "write_verilog", lambda r: made.append(len(r)) or convert(r))
     files = emit(plain.scheduled, plain.interface, plain.info).files
-    assert len(made) == len(files) - 2 - 1
+    assert len(made) == len(list(tmp_path.glob("verilog/*/*"))) - 1 > 0
     monkeypatch.setenv("HGQ_RTL_CACHE", "off")
     store.forget()
     assert emit(plain.scheduled, plain.interface, plain.info).files == files
