@@ -22,11 +22,11 @@ from rich.console import Console
 from benchmarks.tables import FILE, machine, markdown, replace
 
 WORKER = Path(__file__).with_name("pareto_worker.py")
-SEEDS, EPOCHS, SAMPLES = 5, 60, 20_000
-BETA = 1e-8, 1e-4
+SEEDS, EPOCHS, SAMPLES = 5, 40, 20_000
+BETA = 3e-6, 1e-3
 """At the first and the last epoch, with a constant ratio between epochs."""
 PLOT = FILE.with_name("pareto.svg")
-BUDGETS = (500, 1000, 2000, 4000, 8000, 16000)
+BUDGETS = (1000, 2000, 4000, 8000, 16000, 32000)
 
 
 def runs(python: str, library: str, data: Path) -> Any:
@@ -51,7 +51,7 @@ def plot(found: dict[str, Any]) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "pareto"  # the same file from the same numbers
     from matplotlib import pyplot
 
-    budgets = np.geomspace(300, 20000, 60)
+    budgets = np.geomspace(500, 60000, 80)
     figure, axes = pyplot.subplots(figsize=(5, 4))
     for (name, run), color in zip(found.items(), ("tab:blue", "tab:orange"), strict=True):
         best = fronts(run, budgets)
