@@ -9,7 +9,6 @@ import keras
 from keras import ops
 
 from hgq_rtl.errors import ConfigError
-from hgq_rtl.layers.narrow_conv import is_narrow, narrow_conv
 from hgq_rtl.layers.weighted import QWeighted, known_size, positive, reshaped
 from hgq_rtl.layers.windows import Windows, check_rank, checked_format, several
 
@@ -176,8 +175,6 @@ class _QConv(SpatialLayer):
 
     def product(self, x: Any, kernel: Any) -> Any:
         """Convolve."""
-        if self.is_channels_last and self.groups == 1 and is_narrow(x.shape[-1]):
-            return narrow_conv(x, kernel, self.windows)
         return self.convolve(ops.conv, x, kernel)
 
     def lower_windows(self, cells: FixedArray, kernel: Any) -> FixedArray:
