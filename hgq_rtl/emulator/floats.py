@@ -75,30 +75,29 @@ inline constexpr Quantizer quantizers[] = {
 inline constexpr double output_lsbs[] = {
 @scales@};
 
-// The integer of x as a double, and whether x is a number that the input takes. Every step is
+// The integer of v as a double; wrong is set if v is no number that the input takes. Every step is
 // exact: products with powers of two, and differences of doubles close to each other.
-template <Rounding rounding, Overflow overflow, class Float>
-inline double quantize(Float x, const Quantizer& q, bool& ok) {
-  // A quantizer sees its input in single precision, as in training.
-  const double v = rounding == EXACT ? double(x) : double(float(x));
+template <Rounding rounding, Overflow overflow>
+inline double quantize(double v, const Quantizer& q, i64& wrong) {
   const bool finite = v - v == 0;
   const double u = finite ? v * q.scale : 0;
-  ok &= finite;
+  wrong |= i64(!finite);
   if (rounding == EXACT) {
-    ok &= (u == std::floor(u)) & (u >= q.lo) & (u <= q.hi);
-    return u >= q.lo && u <= q.hi ? u : q.lo;
+    const bool inside = (u >= q.lo) & (u <= q.hi);
+    wrong |= i64(!(inside & (u == std::floor(u))));
+    return inside ? u : q.lo;
   }
   const double nearest = std::rint(u), distance = u - nearest;
   const double floor = nearest - (distance < 0 ? 1 : 0);
-  const bool half = distance == 0.5 || distance == -0.5;
-  const bool above = distance < 0 && !half, negative = u < 0;
+  const bool half = (distance == 0.5) | (distance == -0.5);
+  const bool above = (distance < 0) & !half, negative = u < 0;
   const bool odd = std::floor(floor * 0.5) * 2 != floor;
-  const bool up = rounding == RND           ? above || half
-                  : rounding == RND_CONV    ? above || (half && odd)
-                  : rounding == TRN_ZERO    ? distance != 0 && negative
-                  : rounding == RND_ZERO    ? above || (half && negative)
+  const bool up = rounding == RND           ? above | half
+                  : rounding == RND_CONV    ? above | (half & odd)
+                  : rounding == TRN_ZERO    ? (distance != 0) & negative
+                  : rounding == RND_ZERO    ? above | (half & negative)
                   : rounding == RND_MIN_INF ? above
-                  : rounding == RND_INF     ? above || (half && !negative)
+                  : rounding == RND_INF     ? above | (half & !negative)
                                             : false;
   double n = floor + (up ? 1 : 0);
   if (overflow == WRAP) {
@@ -113,16 +112,20 @@ inline double quantize(Float x, const Quantizer& q, bool& ok) {
 
 template <int N, Rounding rounding, Overflow overflow, class Float>
 inline bool quantize_port(const Float* x, int samples, int first, int last, Wires<N>& w) {
-  bool ok = true;
+  using Whole = std::conditional_t<(sizeof(input_t) < sizeof(int)), int, input_t>;
+  i64 wrong[N] = {};  // by sample, as compilers have no vector code for one flag
   for (int j = first; j < last; ++j) {
     const Quantizer q = quantizers[j];
+    double v[N];
     for (int s = 0; s < N; ++s) {
-      const int row = s < samples ? s : samples - 1;
-      const double n = quantize<rounding, overflow>(x[row * inputs + j], q, ok);
-      w.x[j][s] = input_t(n);
+      const Float given = x[(s < samples ? s : samples - 1) * inputs + j];
+      // A quantizer sees its input in single precision, as in training.
+      v[s] = rounding == EXACT ? double(given) : double(float(given));
     }
+    for (int s = 0; s < N; ++s) v[s] = quantize<rounding, overflow>(v[s], q, wrong[s]);
+    for (int s = 0; s < N; ++s) w.x[j][s] = input_t(Whole(v[s]));
   }
-  return ok;
+  return std::all_of(wrong, wrong + N, [](i64 flag) { return flag == 0; });
 }
 
 template <int N, class Float>

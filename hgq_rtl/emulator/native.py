@@ -25,7 +25,7 @@ from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 
 COMPILERS = ("g++", "clang++", "c++")
-FLAGS = ("-std=c++17", "-O3", "-fPIC", "-shared")
+FLAGS = ("-std=c++17", "-O3", "-fno-trapping-math", "-fPIC", "-shared")
 NATIVE = "-march=native"
 """For the vectors of this processor; left out where the compiler does not know it."""
 NAME = "emulated"
@@ -66,6 +66,12 @@ class Native:
             found.append(columns.reshape(samples, *port.shape))
             start += port.size
         return found
+
+    @property
+    def input_dtype(self) -> Any:
+        """The integers that ``integers`` takes without a conversion (int64 pairs above 64 bits)."""
+        inputs = _types(self.interface.inputs)
+        return np.dtype(f"i{min(lane(*inputs) if inputs else LANES[0], 64) // 8}")
 
     def integers(self, n: Ints) -> Ints:
         """Output port integers (samples, outputs) of input port integers (samples, inputs)."""

@@ -33,7 +33,7 @@ def _guide(core: Core) -> str:
         "```\n\n"
         f"`Network::predict` also takes the integers of the ports (`{name}::input_t`); `Model`\n"
         "has the calls of `hls4mlEmulator::Model`: `prepare_input`, `predict`, `read_result`.\n"
-        "Compile with `-O3 -march=native` for vector code.\n"
+        "Compile with `-O3 -march=native -fno-trapping-math` for vector code.\n"
     )
 
 
