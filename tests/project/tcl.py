@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.tools import needs
 
 HERE = Path(__file__).parent
-needs_tclsh = pytest.mark.skipif(
-    shutil.which("tclsh") is None, reason="needs tclsh: install the Debian package tcl"
-)
+needs_tclsh = needs("tclsh")
 
 
 @dataclass(frozen=True)
