@@ -163,12 +163,27 @@ def verify(
 
 @app.command()
 @_reports_errors
-def report(folder: Folder) -> None:
-    """Show the report of a project."""
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="Project folders.", show_default=False)],
+    html: Annotated[Path | None, typer.Option(help="Write a page, with a Pareto plot.")] = None,
+) -> None:
+    """Show the reports of projects, beside what synthesis tools left in them."""
     from hgq_rtl.project.project import open_project
-    from hgq_rtl.report.table import Report
+    from hgq_rtl.report.measured import measured
+    from hgq_rtl.report.page import comparison, page
+    from hgq_rtl.report.table import Report, measured_table
 
-    out.print(Report(open_project(folder, check=False).report))
+    facts = []
+    for folder in folders:
+        facts.append(open_project(folder, check=False).report)
+        found = measured(folder)
+        out.print(Report(facts[-1]))
+        if found:
+            out.print(measured_table(facts[-1], found))
+    if html is not None:
+        text = page(facts[0], found) if len(facts) == 1 else comparison(facts)
+        html.write_text(text, encoding="utf-8")
+        out.print(f"written to {html}", highlight=False)
 
 
 @app.command()

@@ -81,5 +81,9 @@ class CosimError(HgqRtlError):
     """A co-simulation that could not run, or found a difference."""
 
 
+class ReportError(HgqRtlError):
+    """A report of a vendor's tool that cannot be understood."""
+
+
 class SynthError(HgqRtlError):
     """A synthesis that could not run, or a netlist that computes something else."""

@@ -76,6 +76,7 @@ def compile(
             "layers": {e.path: e.bits for e in layers if e.bits},
         },
         "ebops": models.ebops(model),
+        **models.history(model),
     }
     if check_samples:
         progress("compare with Keras")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from numpy.typing import NDArray
 
 from hgq_rtl.errors import HgqRtlError, LoweringError
@@ -253,3 +254,11 @@ def ebops(model: keras.Model) -> dict[str, float]:
         elif value := float(getattr(layer, "ebops", 0.0)):
             found[path] = value
     return found
+
+
+def history(model: keras.Model) -> dict[str, dict[str, list[float]]]:
+    """The finite numbers per epoch that ``fit`` left in the model, if it was trained here."""
+    recorded = getattr(getattr(model, "history", None), "history", None) or {}
+    curves = {name: [float(value) for value in values] for name, values in recorded.items()}
+    known = {name: values for name, values in curves.items() if np.isfinite(values).all()}
+    return {"history": known} if known else {}

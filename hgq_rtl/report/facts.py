@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -32,7 +33,7 @@ def facts(
     period = round(clock_ns * 1000)
     delays = schedule.stage_delays(graph, device)
     worst = max(range(len(delays)), key=delays.__getitem__)
-    layers = _layers(graph, scheduled, device)
+    layers = _layers(graph, scheduled, schedule, device)
     return {
         "name": name,
         "device": device.name,
@@ -58,20 +59,30 @@ def facts(
     }
 
 
-def _layers(graph: Graph, scheduled: Graph, device: DelayModel) -> dict[str, dict[str, Any]]:
-    """Numbers by layer, in order of computation; "" collects what belongs to none."""
+def _layers(
+    graph: Graph, scheduled: Graph, schedule: Schedule, device: DelayModel
+) -> dict[str, dict[str, Any]]:
+    """Numbers by layer, in order of computation; "" collects what belongs to none.
+
+    ``widths``: how many results of operations have so many bits. ``stages``: the first and the
+    last stage in which the layer computes.
+    """
     layers: dict[str, dict[str, Any]] = {}
 
     def of(origin: str) -> dict[str, Any]:
-        empty = {"luts": 0.0, "flip_flops": 0, "operations": 0}
+        empty: dict[str, Any] = {"luts": 0.0, "flip_flops": 0, "operations": 0}
+        empty |= {"stages": None, "widths": Counter()}
         return layers.setdefault(origin.partition("/")[0], empty)
 
     for node in graph.nodes:
-        cost = device.cost(node, graph.origin(node))
         if device.delay(node, graph.origin(node)):
             layer = of(graph.origin(node))
-            layer["luts"] += cost
+            layer["luts"] += device.cost(node, graph.origin(node))
             layer["operations"] += 1
+            layer["widths"][node.type.width] += 1
+            if (stage := schedule.stage.get(node)) is not None:
+                first, last = layer["stages"] or (stage, stage)
+                layer["stages"] = [min(first, stage), max(last, stage)]
     for node in scheduled.nodes:
         if node.op is REG:
             source = node
@@ -80,6 +91,7 @@ def _layers(graph: Graph, scheduled: Graph, device: DelayModel) -> dict[str, dic
             of(graph.origin(source))["flip_flops"] += node.type.width
     for layer in layers.values():
         layer["luts"] = round(layer["luts"], 1)
+        layer["widths"] = [list(pair) for pair in sorted(layer["widths"].items())]
     return layers
 
 

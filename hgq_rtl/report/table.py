@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -12,6 +12,8 @@ from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
+
+from hgq_rtl.report.measured import Measured
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,21 @@ def layer_table(facts: Mapping[str, Any]) -> Table:
             cells.append(f"{sum(inside):.0f}" if inside else "")
         table.add_row(*map(str, cells))
     table.add_row("(valid)", "0", "0", str(facts["latency_clocks"]), *([""] if ebops else []))
+    return table
+
+
+def measured_table(facts: Mapping[str, Any], found: Sequence[Measured]) -> Table:
+    """What vendor tools found, and the estimate in the last row."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=True)
+    slack = facts["worst_stage"]["slack_ps"]
+    footers = ("estimate", str(facts["luts"]), str(facts["flip_flops"]), "", f"{slack} ps", "")
+    for title, footer in zip(("tool", "LUT", "FF", "DSP", "slack", "Fmax"), footers, strict=True):
+        table.add_column(title, justify="left" if title == "tool" else "right", footer=footer)
+    for m in found:
+        cells = ["" if n is None else str(n) for n in (m.luts, m.flip_flops, m.dsps)]
+        cells.append("" if m.slack_ps is None else f"{m.slack_ps} ps")
+        cells.append("" if m.mhz is None else f"{m.mhz:.1f} MHz")
+        table.add_row(m.tool, *cells)
     return table
 
 
