@@ -28,6 +28,7 @@ from hgq_rtl.project.core import Core, check_name
 from hgq_rtl.project.delivery import Delivery
 from hgq_rtl.project.project import Project, write_project
 from hgq_rtl.report.facts import facts
+from hgq_rtl.report.page import page
 from hgq_rtl.report.table import Report
 from hgq_rtl.schedule.greedy import clock_ps, schedule, shortest_clock
 from hgq_rtl.schedule.minimal import fewest_registers
@@ -152,6 +153,7 @@ class Design:
         folder. ``inputs``: where the design came from, for the manifest. Raises ProjectError if
         ``out`` is no project, or, without ``force``, if somebody changed it.
         """
+        report = self.report().facts
         core = Core(
             name=self.name,
             graph=self.scheduled,
@@ -160,7 +162,8 @@ class Design:
             clock_ns=self.clock_ns,
             device=self.device.name,
             emitted=self.emitted,
-            report=self.report().facts,
+            report=report,
+            report_page=page(report),
             options={
                 "register_inputs": self.schedule.register_inputs,
                 "register_outputs": self.schedule.register_outputs,

@@ -13,7 +13,6 @@ from hgq_rtl.project.ports import to_json
 from hgq_rtl.project.templates import fill, json_text
 from hgq_rtl.project.tools import TOOLS
 from hgq_rtl.project.tools.tool import values
-from hgq_rtl.report.page import page
 
 INSTANCE = "core"
 """The per-element top inside the packed wrapper."""
@@ -28,7 +27,8 @@ def contents(core: Core) -> dict[str, str]:
     files["ports.json"] = json_text(to_json(core.interface, core.emitted.packed))
     files["signals.json"] = json_text(_signals(core))
     files["report.json"] = json_text(core.report)
-    files["report.html"] = page(core.report)
+    if core.report_page:
+        files["report.html"] = core.report_page
     for tool in TOOLS:
         for path, text in tool.files(core).items():
             if path in files:

@@ -26,9 +26,8 @@ class Core:
 
     ``graph`` holds registers; ``optimized`` is the same before scheduling, if it is to be kept.
     ``latency`` counts clocks from ``valid_in`` to ``valid_out``. ``report`` and ``options`` are
-    written as JSON. ``part`` is the vendor's full part name, if the device has one;
-    ``target`` its family. Raises
-    ProjectError where these cannot become a folder.
+    written as JSON. ``part`` is the vendor's full part name, if the device has one; ``target`` its
+    family. Raises ProjectError where these cannot become a folder.
     """
 
     name: str
@@ -48,6 +47,8 @@ class Core:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """Where the design came from, for the manifest."""
     delivery: Delivery = field(default_factory=Delivery)
+    report_page: str = ""
+    """The report as HTML, if there is one."""
 
     @property
     def info(self) -> CoreInfo:

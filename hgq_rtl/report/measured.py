@@ -1,4 +1,4 @@
-"""What Vivado, Quartus, Yosys and nextpnr found, read back from the files they leave in a project."""
+"""What vendor and open tools found, read back from the files they leave in a project."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hgq_rtl.errors import ReportError
 
 @dataclass(frozen=True)
 class Measured:
-    """Numbers of one tool; None where its reports do not say. ``slack_ps``: at the design's clock."""
+    """Numbers of one tool; None where its reports do not say. The slack is at the core's clock."""
 
     tool: str
     luts: int | None = None
