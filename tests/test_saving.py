@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import weakref
 import zipfile
 
 import keras
@@ -123,3 +124,19 @@ def test_another_version_of_the_format_is_refused(trained, tmp_path, version):
     with pytest.raises(TypeError) as error:  # Keras raises this type for whatever a layer raises
         keras.models.load_model(path)
     assert message in str(error.value)
+
+
+def test_configs_of_quantizers_outlive_their_saving(monkeypatch):
+    """Keras tells objects apart by address: one that is gone would lend its own to the next."""
+    save, seen = keras.saving.serialize_keras_object, []
+
+    def recorded(value):
+        if isinstance(value, QuantizerConfig):
+            seen.append(weakref.ref(value))
+        return save(value)
+
+    monkeypatch.setattr(keras.saving, "serialize_keras_object", recorded)
+    layer = QDense(2, enable_oq=True)
+    layer.get_config()
+    assert len(seen) == 4
+    assert all(config() is not None for config in seen)

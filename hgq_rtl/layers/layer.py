@@ -270,4 +270,4 @@ class QLayer(keras.layers.Layer):
     @staticmethod
     def saved_conf(quantizer: Quantizer) -> dict[str, Any]:
         """The serialized config of a quantizer of this layer; a preset as what it stands for."""
-        return keras.saving.serialize_keras_object(quantizer.config.replace())
+        return keras.saving.serialize_keras_object(quantizer.plain_config)

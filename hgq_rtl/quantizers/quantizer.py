@@ -62,6 +62,9 @@ class Quantizer(keras.layers.Layer):
         config = as_config(config, "datalane")
         super().__init__(**layer)
         self.config = config
+        # A preset as what it stands for. Kept, because Keras takes two objects of the same address,
+        # one after the other, for one object that is saved twice.
+        self.plain_config = config.replace()
         self.format: FixedPoint | Minifloat | None = None
         if config.q_type in _FORMATS:
             self.format = _FORMATS[config.q_type](config, name="format", dtype=self.dtype_policy)
