@@ -24,7 +24,7 @@ DENSE_LAYERS = {"1k": 1, "10k": 12, "50k": 62, "200k": 250}
 
 def convolutions() -> Any:
     """28×28, two 3×3 convolutions of 8 and 16 channels, pooling, dense 10; random weights."""
-    import keras
+    import keras  # hgq_rtl is there already, and has chosen the backend
     import numpy as np
 
     from hgq_rtl.config import QuantizerConfigScope
@@ -54,13 +54,11 @@ def convolutions() -> Any:
 def once(what: str) -> dict[str, float]:
     """Lower and optimise one network, in a process of its own; seconds, nodes, peak memory."""
     os.environ["HGQ_RTL_CACHE"] = "off"  # a cold cache
-    import keras
-
     from hgq_rtl.compat.hgq2 import from_hgq2
     from hgq_rtl.lowering.model import lower
     from hgq_rtl.passes.pipeline import run
 
-    model: keras.Model = convolutions() if what == "conv28" else from_hgq2(Path(what))
+    model = convolutions() if what == "conv28" else from_hgq2(Path(what))
     start = perf_counter()
     lowered = lower(model)
     middle = perf_counter()
