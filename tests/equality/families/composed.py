@@ -27,7 +27,7 @@ def self_attention(d: Draw, shape: Shape) -> Any:
     return hl.QMultiHeadAttention(**options)
 
 
-@family((2, 2), inputs=2, call=lambda layer, x: layer(*x, use_causal_mask=True))
+@family((2, 2), inputs=2, behind=True, call=lambda layer, x: layer(*x, use_causal_mask=True))
 def causal_attention(d: Draw, shape: Shape) -> Any:
     return hl.QMultiHeadAttention(**attention(d, fuse=d.of("none", "kv")))
 
