@@ -49,6 +49,13 @@ def test_every_numpy_function_is_named():
     assert set(supported()) <= words
 
 
+def test_every_layer_that_lowers_is_named():
+    from hgq_rtl.lowering.stock import supported
+
+    words = set(re.findall(r"\w+", (ROOT / "docs" / "lowering.md").read_text()))
+    assert set(supported()) <= words
+
+
 @pytest.mark.cosim
 @pytest.mark.parametrize(
     "name",

@@ -172,7 +172,7 @@ class _QSeparableConv(_QDepthwiseConv):
             y = self._pointwise(y, self.pq(self.pointwise, training=training))
         if self.use_bias:
             y = y + self.spread(self.bq(self.bias, training=training))
-        return self.finish(self.activation(y), training)
+        return self.finish(self.activated(y, training), training)
 
     def _pointwise(self, y: Any, kernel: Any) -> Any:
         """Multiply the channel axis with a matrix."""
@@ -182,7 +182,6 @@ class _QSeparableConv(_QDepthwiseConv):
 
     def lower(self, x: FixedArray) -> FixedArray:
         """Compute the layer in exact symbolic integers."""
-        self.check_activation()
         kernel, pointwise, bias = self.evaluated(
             lambda: (self.qkernel, self.pq(self.pointwise), self.qbias)
         )

@@ -18,10 +18,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from hgq_rtl.errors import ConfigError, LoweringError
+from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers.config import layer_default
 from hgq_rtl.layers.layer import QLayer, exact_products
-from hgq_rtl.layers.weighted import QWeighted, known_size, positive
+from hgq_rtl.layers.weighted import QWeighted, check_activation, known_size, positive
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig
 from hgq_rtl.quantizers.presets import HardTanhConfig
 from hgq_rtl.quantizers.recording import continuing
@@ -103,6 +103,7 @@ class SequenceLayer(QLayer):
     """
 
     state_count: ClassVar[int] = 1
+    stateful: ClassVar[bool] = False  # what Keras's Bidirectional asks of a layer
 
     def __init__(
         self,
@@ -351,16 +352,9 @@ class QRecurrent(SequenceLayer, QWeighted):
 
     def check_activations(self) -> None:
         """Raise LoweringError for activations that have no hardware form."""
-        self.check_activation()
-
-    def check_activation(self) -> None:
-        """Raise LoweringError for an activation that has no hardware form."""
-        try:
-            super().check_activation()
-        except LoweringError as error:
-            raise LoweringError(
-                error.what, hint="Use activation='linear': paq_conf=HardTanhConfig() is a hard tanh"
-            ) from None
+        check_activation(
+            self.activation, "Use activation='linear': paq_conf=HardTanhConfig() is a hard tanh"
+        )
 
     def state_bits(self) -> Any:
         """Bits of the state as the step reads it; without ``sq``, of what makes it."""

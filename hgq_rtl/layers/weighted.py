@@ -25,6 +25,7 @@ from keras import ops
 
 from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.layers.layer import QLayer, exact_products
+from hgq_rtl.layers.lut import elementwise, reproducible
 from hgq_rtl.layers.luts import constant_product_luts
 from hgq_rtl.quantizers import QuantizerConfig
 
@@ -39,6 +40,9 @@ SERIALIZED = {
 }
 """Kinds of Keras objects among layer arguments, by the last word of the argument's name."""
 
+EXACT = (keras.activations.linear, keras.activations.relu)
+"""Activations that are exact in floats; all others are tables in hardware."""
+
 
 class QWeighted(QLayer):
     """activation(product(Q(x), Q(kernel)) + Q(bias)).
@@ -46,7 +50,8 @@ class QWeighted(QLayer):
     ``kq_conf, bq_conf``: configs of the kernel and bias quantizers. ``parallelization_factor``:
     how many of the N positions that share the kernel are computed in parallel; it scales EBOPs by
     its ratio to N and changes no value. -1 is N. Further arguments: those of QLayer and of Keras's
-    dense and convolution layers. Any Keras activation trains; hardware has None and relu.
+    dense and convolution layers. An ``activation`` other than None and relu becomes a table in
+    hardware for sums of up to 16 bits, with a quantizer behind it.
     """
 
     def __init__(
@@ -158,24 +163,29 @@ class QWeighted(QLayer):
             y = self.product(x, kernel)
         if self.use_bias:
             y = y + self.spread(self.bq(bias, training=training))
-        return self.finish(self.activation(y), training)
+        return self.finish(self.activated(y, training), training)
 
     def lower(self, x: FixedArray) -> FixedArray:
         """Compute the layer in exact symbolic integers."""
-        self.check_activation()
         kernel, bias = self.evaluated(lambda: (self.qkernel, self.qbias))
         y = self.lower_product(self.iq.lower(x), self.exact(kernel, "kernel"))
         if self.use_bias:
             y = y + self.spread(self.exact(bias, "bias"))
         return self.oq.lower(self.lower_activation(y))
 
-    def check_activation(self) -> None:
-        """Raise LoweringError for an activation that has no hardware form."""
-        check_activation(self.activation, "Use activation=None or 'relu'")
+    def activated(self, y: Any, training: bool) -> Any:
+        """The activation of ``y``; in inference with the values that a table of it has."""
+        if training or self.activation in EXACT:
+            return self.activation(y)
+        return reproducible(elementwise(self.activation), y)
 
     def lower_activation(self, y: FixedArray) -> FixedArray:
-        """Apply the activation, which ``check_activation`` accepts."""
-        return y.relu() if self.activation is keras.activations.relu else y
+        """Apply the activation: ReLU, or a table of its values for every value of ``y``."""
+        if self.activation in EXACT:
+            return y.relu() if self.activation is keras.activations.relu else y
+        function = elementwise(self.activation)
+        name = getattr(function, "__name__", "activation")
+        return y.function(name, lambda v: reproducible(function, v))
 
     def compute_ebops(self) -> Any:
         """Bits of all products and of all additions of a bias, times the parallel share."""
@@ -230,7 +240,7 @@ class QWeighted(QLayer):
 
 def check_activation(activation: Any, hint: str) -> None:
     """Raise LoweringError for an activation that has no hardware form."""
-    if activation not in (keras.activations.linear, keras.activations.relu):
+    if activation not in EXACT:
         name = getattr(activation, "__name__", type(activation).__name__)
         raise LoweringError(
             f"the activation {name!r} has no hardware form inside this layer", hint=hint

@@ -18,7 +18,7 @@ from hgq_rtl.lowering.elements import Element, Pending, Real, constant_element, 
 from hgq_rtl.lowering.inputs import Unquantized
 from hgq_rtl.lowering.quantize import quantize
 from hgq_rtl.lowering.rational import is_long, quantized
-from hgq_rtl.lowering.table import Function, entries, fill, resolved, table
+from hgq_rtl.lowering.table import Function, check_size, entries, fill, resolved, table
 
 
 class UnsupportedError(LoweringError, AttributeError):
@@ -241,6 +241,18 @@ class FixedArray(NDArrayOperatorsMixin):
     def table(self, function: Function) -> FixedArray:
         """Any ``function`` of one value, elementwise, by look-up; see ``lowering.table``."""
         return table(self, function)
+
+    def function(self, name: str, function: Callable[[Any], Any]) -> FixedArray:
+        """A ``function`` of tensors, elementwise: a table, at once or in the next quantizer.
+
+        Raises LoweringError where an element has more values than a table.
+        """
+        # Functions of FixedArrays are built from FixedArrays.
+        from hgq_rtl.lowering.floats import of_keras
+        from hgq_rtl.lowering.functions.elementwise import unary
+
+        check_size(f"the activation '{name}'", self.nodes(f"'{name}'").flat)
+        return unary(name, of_keras(function), self)
 
     def einsum(self, equation: str, other: Any) -> FixedArray:
         """As ``numpy.einsum(equation, self, other)``."""

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from hgq_rtl.errors import HgqRtlError, LoweringError
+from hgq_rtl.ir.interface import Port
 from hgq_rtl.lowering.naming import calls, identifier, input_names
 
 
@@ -76,6 +77,18 @@ def check_inputs_used(model: keras.Model) -> None:
                 where=f"model '{model.name}'",
                 hint="Make a model without it: keras.Model(inputs, outputs)",
             )
+
+
+def check_dtype(port: Port, dtype: str) -> None:
+    """Raise LoweringError for fractions in an input of integers: Keras would cut them off."""
+    if dtype.startswith("float") or all(t.exp >= 0 for t in port.types):
+        return
+    raise LoweringError(
+        f"input '{port.name}' is an integer in Keras, but its quantizer keeps fractions",
+        received=f"dtype {dtype}, and {-min(t.exp for t in port.types)} fraction bits",
+        hint="Make it keras.Input(shape) of floats, or declare its format with "
+        f"inputs={{'{port.name}': (k, i, 0)}}",
+    )
 
 
 REFUSED: dict[type, tuple[str, str]] = {

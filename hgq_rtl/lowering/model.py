@@ -18,6 +18,7 @@ from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.lowering.array import FixedArray
 from hgq_rtl.lowering.checks import (
+    check_dtype,
     check_inputs_used,
     check_layer,
     check_model,
@@ -26,7 +27,7 @@ from hgq_rtl.lowering.checks import (
 )
 from hgq_rtl.lowering.inputs import Format, InputPort, Unquantized
 from hgq_rtl.lowering.naming import calls, identifier, input_names, output_names
-from hgq_rtl.lowering.stock import RULES
+from hgq_rtl.lowering.stock import lowering_of, no_lowering
 
 Declared = Mapping[str, tuple[int, int, int]]
 """Input name to (k, i, f) for inputs whose data is already on a fixed-point grid."""
@@ -102,8 +103,9 @@ def _lower(
         out_ports.append(Port(port_name, result.shape, tuple(n.type for n in elements)))
         nodes.extend(elements)
     in_ports, in_nodes = [], []
-    for port in ports:
+    for port, tensor in zip(ports, model.inputs, strict=True):
         finished, port_nodes = port.finish()
+        check_dtype(finished, tensor.dtype)
         in_ports.append(finished)
         in_nodes.extend(port_nodes)
     flat = tuple(port.element_name(j) for port in out_ports for j in range(port.size))
@@ -150,17 +152,9 @@ class Walk:
         kind = type(operation).__name__
         where = f"layer '{here}' ({kind})"
         check_layer(operation, where)
-        method = getattr(operation, "lower", None)
-        if method is None and type(operation) in RULES:
-            rule = RULES[type(operation)]
-            method = lambda *a, **k: rule(operation, *a, **k)  # noqa: E731
+        method = lowering_of(operation)
         if method is None:
-            raise LoweringError(
-                "this layer has no lowering",
-                received=f"{type(operation).__module__}.{kind}",
-                where=where,
-                hint=_alternative(operation),
-            )
+            raise no_lowering(operation, where)
         with located(where), self.build.at(here):
             result = method(*args, **kwargs)
         return self._record(here, kind, result)
@@ -193,28 +187,6 @@ def _arguments(node: Any, values: dict[int, FixedArray]) -> tuple[tuple[Any, ...
         if not (name in dropped and any(value is v for v in dropped[name]))
     }
     return args, kept
-
-
-def _alternative(operation: Any) -> str:
-    if getattr(operation, "weights", ()) and hasattr(keras.layers, type(operation).__name__):
-        return (
-            "Its weights are floats. hgq_rtl.quantize_model(model) makes quantized layers of a "
-            "Keras model, to be fine-tuned"
-        )
-    return f"Supported: {', '.join(supported())}"
-
-
-def supported() -> list[str]:
-    """Names of all layers that can be lowered, without second names of the same layer."""
-    import hgq_rtl.layers as layers
-
-    own = [(name, getattr(layers, name)) for name in layers.__all__]
-    names = [
-        name
-        for name, cls in own
-        if hasattr(cls, "lower") and cls is not layers.QLayer and cls.__name__ == name
-    ]
-    return sorted({*names, *(cls.__name__ for cls in RULES), "InputLayer", "Quantizer"})
 
 
 def load(path: Path) -> keras.Model:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+
+from hgq_rtl.ir.interface import element_name
 
 
 def identifier(name: str) -> str:
@@ -15,29 +18,48 @@ def identifier(name: str) -> str:
     return clean if clean and not clean[0].isdigit() else f"_{clean}"
 
 
-def unique(names: list[str]) -> list[str]:
-    """Identifiers of the names, with a number where one occurred before."""
+Ports = Sequence[tuple[str, Sequence[int]]]
+"""Names that are wished for, and shapes."""
+
+
+def port_names(ports: Ports) -> list[str]:
+    """Identifiers for ports, of which no two have an element of the same name.
+
+    A name is followed by a number where it is taken: ``y_1`` of shape (2,) has the element
+    ``y_1_0``, and so has ``y`` of shape (2, 1).
+    """
     seen: set[str] = set()
     result = []
-    for name in map(identifier, names):
-        unique, count = name, 1
-        while unique in seen:
-            unique, count = f"{name}_{count}", count + 1
-        seen.add(unique)
-        result.append(unique)
+    for wish, shape in ports:
+        stem = name = identifier(wish)
+        count = 0
+        while (mine := _names(name, shape)) & seen:
+            count += 1
+            name = f"{stem}_{count}"
+        seen |= mine
+        result.append(name)
     return result
+
+
+def _names(port: str, shape: Sequence[int]) -> set[str]:
+    """The port's name and those of its elements."""
+    return {port, *(element_name(port, tuple(shape), n) for n in range(math.prod(shape)))}
+
+
+def _inputs(model: keras.Model) -> list[tuple[str, Any]]:
+    return [(tensor.name, tensor.shape[1:]) for tensor in model.inputs]
 
 
 def input_names(model: keras.Model) -> list[str]:
     """Port names of the inputs: the names of the Keras tensors, made into identifiers."""
-    return unique([tensor.name for tensor in model.inputs])
+    return port_names(_inputs(model))
 
 
 def output_names(model: keras.Model) -> list[str]:
     """Port names of the outputs: the names of the layers that make them; never an input's."""
-    inputs = input_names(model)
-    names = [tensor._keras_history.operation.name for tensor in model.outputs]
-    return unique([*inputs, *names])[len(inputs) :]
+    inputs = _inputs(model)
+    made = [(t._keras_history.operation.name, t.shape[1:]) for t in model.outputs]
+    return port_names([*inputs, *made])[len(inputs) :]
 
 
 def calls(model: keras.Model) -> Iterator[tuple[Any, Any]]:

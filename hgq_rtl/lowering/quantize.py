@@ -21,9 +21,11 @@ def quantize(build: Builder, x: Node, k: int, i: int, f: int, rounding: str, ove
             x = floor_to(build, x, -f)
         else:
             x = build(ROUND, x, exp=-f, rounding=rounding)
+    if x.type.is_zero:  # what it was rounded to
+        return constant(build, 0, 0)
     if overflow == "WRAP":
         return cast(build, x, -f, k + i + f, bool(k))
-    fits = x.type.at(min(x.type.exp, -f)) if not x.type.is_zero else x.type
+    fits = x.type.at(min(x.type.exp, -f))
     if fits.lo < target.at(fits.exp).lo:
         x = build(MAX, x, constant(build, target.lo, target.exp))
     if fits.hi > target.at(fits.exp).hi:

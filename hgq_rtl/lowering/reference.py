@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -70,11 +71,26 @@ class Reference:
         data = [self._cast(x) for x in inputs]
         with precision(self.float64):
             forward = compiled(lambda x: keras.tree.flatten(model(x)), model.variables)
-            batches = [
-                [np.asarray(y, dtype=np.float64) for y in forward(_structured(model, part))]
-                for part in _batches(data, batch_size)
-            ]
+            with _keras_errors(model):
+                batches = [
+                    [np.asarray(y, dtype=np.float64) for y in forward(_structured(model, part))]
+                    for part in _batches(data, batch_size)
+                ]
         return [np.concatenate(parts)[: len(data[0])] for parts in zip(*batches, strict=True)]
+
+
+@contextmanager
+def _keras_errors(model: keras.Model) -> Iterator[None]:
+    """Say that it was Keras that could not compute the model."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:  # what Keras and its backends raise for bad shapes
+        raise LoweringError(
+            "Keras itself cannot compute the model for several samples",
+            received=f"{type(error).__name__}: {str(error).strip()}",
+            where=f"model '{model.name}'",
+            hint="Shapes in it must leave the batch axis open, with -1 or None",
+        ) from error
 
 
 def _structured(model: keras.Model, arrays: list[Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,6 +151,18 @@ def _too_large(received: str) -> LoweringError:
         hint="Quantize its input to 16 bits or less (with sign), "
         "or train with a larger beta, which makes widths cost more",
     )
+
+
+def check_size(what: str, nodes: Iterable[Node]) -> None:
+    """Raise LoweringError for a function inside a layer of values that no table can hold."""
+    for t in (node.type for node in nodes):
+        if t.hi - t.lo >= LARGEST:
+            raise LoweringError(
+                f"{what} would be a table of more than {LARGEST} entries",
+                received=f"values of type {t}",
+                hint="Leave it out of this layer, and put a QUnaryFunctionLUT behind: its input "
+                "quantizer gives the table its width",
+            )
 
 
 def common_exponent(values: NDArray[np.float64]) -> int:

@@ -23,7 +23,7 @@ from hgq_rtl.lowering.array import FixedArray, as_elements
 from hgq_rtl.lowering.exactness import FLOAT64_BITS, significant_bits
 from hgq_rtl.lowering.inputs import Format, InputPort
 from hgq_rtl.lowering.model import Lowered, Walk
-from hgq_rtl.lowering.naming import identifier, unique
+from hgq_rtl.lowering.naming import identifier, port_names
 from hgq_rtl.lowering.reference import random_inputs
 
 Array = NDArray[np.float64]
@@ -121,7 +121,8 @@ def _traced(fn: Function, inputs: Any, name: str, formats: dict[str, dict[int, F
     """``trace_function`` with known formats of input elements, by input and element."""
     build = Builder()
     specs = [spec for _, spec in leaves(inputs)]
-    names = unique([_port_name(path) for path, _ in leaves(_named(fn, inputs))])
+    wishes = [(_port_name(path), spec.shape) for path, spec in leaves(_named(fn, inputs))]
+    names = port_names(wishes)
     ports = [
         InputPort(build, n, s.shape, formats.get(n, {}), settled=n in formats)
         for n, s in zip(names, specs, strict=True)
@@ -137,7 +138,8 @@ def _traced(fn: Function, inputs: Any, name: str, formats: dict[str, dict[int, F
     out_paths = [path for path, _ in leaves(result)]
     out_names = [_port_name(path) or "y" for path in out_paths]
     out_names = [f"{n}_out" if identifier(n) in names else n for n in out_names]
-    out_names = unique([*names, *out_names])[len(names) :]
+    shapes = [array.shape for array in results]
+    out_names = port_names([*wishes, *zip(out_names, shapes, strict=True)])[len(names) :]
     nodes, out_ports = [], []
     for out_name, array in zip(out_names, results, strict=True):
         with build.at(name):

@@ -131,6 +131,6 @@ def test_compile_refuses_float_weights_and_says_what_to_do():
     assert str(error.value) == (
         "layer 'plain' (Dense): this layer has no lowering.\n"
         "  Received: keras.src.layers.core.dense.Dense.\n"
-        "  Its weights are floats. hgq_rtl.quantize_model(model) makes quantized layers of a "
+        "  QDense takes its place; hgq_rtl.quantize_model(model) makes quantized layers of a whole "
         "Keras model, to be fine-tuned."
     )

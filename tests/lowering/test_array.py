@@ -94,6 +94,15 @@ def test_quantize_is_the_definition(rounding, overflow, pair):
     assert (values(x.quantize(k, i, f, rounding, overflow)) == want).all()
 
 
+@pytest.mark.parametrize("overflow", OVERFLOWS)
+def test_a_constant_that_rounds_to_zero(overflow, pair):
+    x, _, values = pair
+    y = np.full_like(x, 31 / 64)  # its exponent is finer than the one it gets
+    assert (values(y.quantize(0, 0, 1, "TRN", overflow)) == 0).all()
+    assert (values(y.quantize(0, 1, 0, "RND_CONV", overflow)) == 0).all()
+    assert (values(y.quantize(1, 0, 1, "TRN", overflow)) == 0).all()
+
+
 def test_rows_of_a_product_share_their_arguments(pair):
     x, _, _ = pair
     y = x @ W + np.ones(3)

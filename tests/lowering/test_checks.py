@@ -7,6 +7,8 @@ from keras import layers, ops
 
 from hgq_rtl.errors import LoweringError
 from hgq_rtl.lowering.model import lower
+from hgq_rtl.lowering.reference import Reference, check_layers
+from hgq_rtl.lowering.stock import supported
 from tests.battery.stock import quantizer as q
 
 
@@ -39,10 +41,22 @@ def unused_inside():
     return keras.Model([a, b], inner([q()(a), q()(b)]), name="m")
 
 
+def integers():
+    n = keras.Input((3,), dtype="int32", name="n")
+    return keras.Model(n, q()(n))
+
+
 def wide():
     return model(
         lambda x: q(2, 2, name="out")(layers.Activation("tanh", name="act")(q(9, 8)(x))), (3,)
     )
+
+
+class Twice(layers.Layer):
+    """A layer of a user who has not read that it needs a ``lower``."""
+
+    def call(self, x):
+        return x * 2
 
 
 SAFE = "letters, digits and _ only"
@@ -78,6 +92,33 @@ CASES = [
      "  Received: 'tanh' of a value of type s18@-8 [-131072, 131071].\n"
      "  Quantize its input to 16 bits or less (with sign), or train with a larger beta, which "
      "makes widths cost more."),
+    (lambda: model(lambda x: layers.Softmax(name="s")(q()(x)), (3,)),
+     "layer 's' (Softmax): this layer has no lowering.\n"
+     "  Received: keras.src.layers.activations.softmax.Softmax.\n  QSoftmax takes its place; "
+     "hgq_rtl.quantize_model(model) makes quantized layers of a whole Keras model, to be "
+     "fine-tuned."),
+    (lambda: model(lambda x: layers.UnitNormalization(name="u")(q()(x)), (3,)),
+     "layer 'u' (UnitNormalization): this layer has no lowering.\n"
+     "  Received: keras.src.layers.normalization.unit_normalization.UnitNormalization.\n"
+     "  Multiply by a quantized function of the sum of squares."),
+    (lambda: model(lambda x: ops.rot90(q()(x), axes=(1, 2)), (3, 3)),
+     "layer 'rot90' (Rot90): this layer has no lowering.\n"
+     "  Received: keras.src.ops.numpy.Rot90.\n"
+     f"  docs/lowering.md names all {len(supported())} layers and operations that have one."),
+    (lambda: model(lambda x: Twice(name="twice")(q()(x)), (3,)),
+     f"layer 'twice' (Twice): this layer has no lowering.\n  Received: {__name__}.Twice.\n"
+     "  A layer of your own needs a method lower(x) beside call(x): the same computation on "
+     "FixedArrays, in NumPy functions."),
+    (lambda: model(lambda x: layers.TimeDistributed(layers.Dense(2, name="d"), name="t")(q()(x)),
+                   (3, 2)),
+     "layer 'd' (Dense): this layer has no lowering.\n"
+     "  Received: keras.src.layers.core.dense.Dense.\n  QDense takes its place; "
+     "hgq_rtl.quantize_model(model) makes quantized layers of a whole Keras model, to be "
+     "fine-tuned."),
+    (integers,
+     "input 'n' is an integer in Keras, but its quantizer keeps fractions.\n"
+     "  Received: dtype int32, and 2 fraction bits.\n  Make it keras.Input(shape) of floats, or "
+     "declare its format with inputs={'n': (k, i, 0)}."),
 ]  # fmt: skip
 
 
@@ -86,6 +127,16 @@ def test_refusals(make, message):
     with pytest.raises(LoweringError) as error:
         lower(make())
     assert str(error.value) == message
+
+
+def test_a_shape_of_one_sample_is_named():
+    one = model(lambda x: ops.broadcast_to(q()(x), (1, 3)), (3,), name="one")
+    with pytest.raises(LoweringError) as error:
+        check_layers(Reference(one), lower(one))
+    text = str(error.value)
+    assert text.startswith("model 'functional")
+    assert "Keras itself cannot compute the model for several samples.\n  Received: " in text
+    assert text.endswith("Shapes in it must leave the batch axis open, with -1 or None.")
 
 
 def test_keras_itself_refuses_outputs_that_no_input_reaches():

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from hgq_rtl.config import QuantizerConfigScope
 from hgq_rtl.errors import LoweringError
+from hgq_rtl.layers import QDense, QSimpleRNN
 from hgq_rtl.lowering.exactness import exactness
 from hgq_rtl.lowering.model import lower
 from hgq_rtl.lowering.reference import Reference, check_layers
@@ -56,6 +58,8 @@ LAYERS = {
             layers.UpSampling2D((1, 2), data_format="channels_first")(x),
             layers.MaxPooling2D((2, 3), 1, padding="same")(x),
             layers.MaxPooling2D(2, data_format="channels_first")(x),
+            ops.max_pool(x, (2, 2), (1, 1), padding="same"),
+            ops.average_pool(x, (1, 2), (1, 2)),
             layers.AveragePooling2D(2, padding="same")(x),
             layers.GlobalMaxPooling2D(keepdims=True)(x),
             layers.GlobalAveragePooling2D(data_format="channels_first")(x),
@@ -91,6 +95,20 @@ LAYERS = {
         (3,),
     ),
 }  # fmt: skip
+
+
+def wrapped(x):
+    with QuantizerConfigScope(place="datalane", overflow_mode="SAT", heterogeneous_axis=(), f0=2):
+        return [
+            layers.TimeDistributed(layers.ReLU())(x),
+            layers.TimeDistributed(QDense(2, "relu"))(x),
+            layers.TimeDistributed(layers.Reshape((2, 1)))(x),
+            layers.Bidirectional(QSimpleRNN(2, return_sequences=True))(x),
+            layers.Bidirectional(QSimpleRNN(1), merge_mode="sum")(x),
+        ]
+
+
+WRAPPED = {"of steps and directions": (wrapped, (3, 2))}
 OPERATIONS = {
     "elementwise": (
         lambda a, b: [
@@ -99,6 +117,7 @@ OPERATIONS = {
             ops.maximum(a, b), ops.maximum(0.5, a), ops.minimum(a, 1), ops.absolute(b),
             ops.square(a), ops.clip(a, -1, 0.5), ops.relu(a), ops.relu6(a * 4.0),
             ops.leaky_relu(a, 0.25), keras.activations.relu(a, max_value=2.0),
+            ops.select([a > 1, b > 0], [a, b], -1.0), ops.digitize(a, np.array([-1.0, 0.0, 1.5])),
         ],
         (2, 3), (2, 3),
     ),
@@ -201,6 +220,10 @@ FUNCTIONS = {
 
 class TestLayers(StockBattery):
     cases = LAYERS
+
+
+class TestWrappers(StockBattery):
+    cases = WRAPPED
 
 
 class TestOperations(StockBattery):

@@ -9,17 +9,23 @@ from hgq_rtl.lowering.stock import (
     pooling,
     reductions,
     shapes,
+    wrappers,
 )
-from hgq_rtl.lowering.stock.rules import RULES, Rule, lowers
+from hgq_rtl.lowering.stock.missing import no_lowering, supported
+from hgq_rtl.lowering.stock.rules import RULES, Rule, lowering_of, lowers
 
 __all__ = [
     "RULES",
     "Rule",
     "arithmetic",
     "elementwise",
+    "lowering_of",
     "lowers",
+    "no_lowering",
     "operations",
     "pooling",
     "reductions",
     "shapes",
+    "supported",
+    "wrappers",
 ]

@@ -134,6 +134,19 @@ def _where(layer: Any, condition: Any, x1: Any = None, x2: Any = None) -> Any:
     return np.where(*(operand(v, rank, "where") for v in (condition, x1, x2)))
 
 
+@lowers(class_of(ops.select([INTEGERS > 0], [X], 0)))
+def _select(layer: Any, conditions: list[Any], choices: list[Any], default: Any = 0) -> Any:
+    y = default
+    for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
+        y = _where(layer, condition, choice, y)
+    return y
+
+
+@lowers(class_of(ops.digitize(X, np.array([0.0]))))
+def _digitize(layer: Any, x: FixedArray, bins: Any) -> Any:
+    return sum((x >= edge).astype(int) for edge in number(bins, 1, "bins"))
+
+
 @lowers(class_of(ops.full_like(X, 2)))
 def _full_like(layer: Any, x: FixedArray, fill_value: Any) -> Any:
     return np.full_like(x, number(fill_value, x.ndim, "full_like"))

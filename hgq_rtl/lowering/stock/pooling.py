@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from hgq_rtl.layers.pooling import without_padding
 from hgq_rtl.layers.windows import Windows
 from hgq_rtl.lowering.array import FixedArray
-from hgq_rtl.lowering.stock.rules import lowers, spatial_axes
+from hgq_rtl.lowering.stock.rules import class_of, lowers, spatial_axes
+
+IMAGE = keras.KerasTensor((None, 4, 4, 1))
 
 
 def _flat(layer: Any, x: FixedArray) -> FixedArray:
@@ -31,25 +33,41 @@ def _arranged(layer: Any, y: FixedArray, lengths: tuple[int, ...]) -> FixedArray
 
 def _index(layer: Any, x: FixedArray) -> NDArray[np.int64]:
     """Flat positions of the cells of every window, -1 for padding: (*lengths, *size)."""
-    size = tuple(layer.pool_size)
-    windows = Windows(size, tuple(layer.strides), (1,) * len(size), layer.padding)
+    size = _size(layer, x)
+    strides = size if layer.strides is None else np.broadcast_to(layer.strides, len(size))
+    windows = Windows(size, tuple(map(int, strides)), (1,) * len(size), layer.padding)
     index: NDArray[np.int64] = windows.index([x.shape[a] for a in spatial_axes(layer, len(size))])
     return index
 
 
-@lowers(keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D)
+def _size(layer: Any, x: FixedArray) -> tuple[int, ...]:
+    """The window of a layer or operation, which for the latter can be one number for all axes."""
+    return tuple(map(int, np.broadcast_to(layer.pool_size, x.ndim - 1)))
+
+
+@lowers(
+    keras.layers.MaxPooling1D,
+    keras.layers.MaxPooling2D,
+    keras.layers.MaxPooling3D,
+    class_of(keras.ops.max_pool(IMAGE, 2)),
+)
 def _max_pooling(layer: Any, x: FixedArray) -> FixedArray:
     index = _index(layer, x)
-    rank = len(layer.pool_size)
-    places = without_padding(index, rank).reshape(-1, math.prod(layer.pool_size))
+    rank = x.ndim - 1
+    places = without_padding(index, rank).reshape(-1, math.prod(_size(layer, x)))
     return _arranged(layer, _flat(layer, x).gather(places).max(axis=1), index.shape[:rank])
 
 
-@lowers(keras.layers.AveragePooling1D, keras.layers.AveragePooling2D, keras.layers.AveragePooling3D)
+@lowers(
+    keras.layers.AveragePooling1D,
+    keras.layers.AveragePooling2D,
+    keras.layers.AveragePooling3D,
+    class_of(keras.ops.average_pool(IMAGE, 2)),
+)
 def _average_pooling(layer: Any, x: FixedArray) -> FixedArray:
     index = _index(layer, x)
-    rank = len(layer.pool_size)
-    places = index.reshape(-1, math.prod(layer.pool_size))
+    rank = x.ndim - 1
+    places = index.reshape(-1, math.prod(_size(layer, x)))
     counts = (places >= 0).sum(axis=1)
     mean = _flat(layer, x).gather(places).sum(axis=1) / counts[:, None]
     return _arranged(layer, mean, index.shape[:rank])

@@ -6,7 +6,7 @@ A rule gets the layer, then its arguments with tensors replaced by FixedArrays (
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import keras
@@ -41,6 +41,12 @@ def lowers(*classes: type) -> Callable[[Rule], Rule]:
         return rule
 
     return register
+
+
+def lowering_of(layer: Any) -> Rule | None:
+    """How a layer lowers: by its own ``lower``, or by the rule of its class; None if neither."""
+    own: Rule | None = getattr(layer, "lower", None)
+    return partial(RULES[type(layer)], layer) if own is None and type(layer) in RULES else own
 
 
 def spatial_axes(layer: Any, rank: int, data_format: str | None = None) -> tuple[int, ...]:

@@ -24,6 +24,13 @@ def dense(d: Draw, shape: Shape) -> Any:
     return hl.QDense(d.whole(1, 4), activation(d), **options)
 
 
+@family((3,), (2, 2))
+def dense_function(d: Draw, shape: Shape) -> Any:
+    """A smooth activation: a table of every sum."""
+    function = d.of("tanh", "sigmoid", "gelu", "softplus")
+    return hl.QDense(d.whole(1, 3), function, use_bias=d.flag(), **d.quantizers("kq", "bq", oq=1))
+
+
 @family((4,), (2, 3))
 def batch_norm_dense(d: Draw, shape: Shape) -> Any:
     return hl.QBatchNormDense(d.whole(1, 4), activation(d), **d.quantizers("kq", "bq"))
