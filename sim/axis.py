@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import cocotb
 from bench import read_vectors
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
+from handshake import Pace, StreamSink, StreamSource, bursts, every_clock
 
 PERIOD_NS = 8
 GAP_VECTORS = 2000
@@ -46,83 +47,70 @@ def samples(name: str, ports: str, beat: int, beats: int) -> list[Sample]:
 class Found:
     """What came out of the shell: beats with the clock of each, and breaches of the protocol."""
 
-    beats: list[tuple[str, str, int]] = field(default_factory=list)
-    taken: list[int] = field(default_factory=list)
+    beats: list[tuple[str, str, int]]
+    taken: list[int]
     """The clock at which each beat went in."""
     errors: list[str] = field(default_factory=list)
     cut_short: int = 0
 
 
 class Shell:
-    """The ports of the shell, one clock at a time."""
+    """The two streams of the shell."""
 
     def __init__(self, dut: Any) -> None:
         self.dut = dut
         self.stimuli = samples("inputs.hex", "inputs", AXIS["in_beat"], AXIS["in_beats"])
         self.expected = samples("outputs.hex", "outputs", AXIS["out_beat"], AXIS["out_beats"])
         assert len(self.stimuli) == len(self.expected), "as many outputs as inputs"
-        self.clock = 0
 
     async def start(self) -> None:
         """Start the clock and hold the reset."""
-        self.drive(None, False)
         self.dut.aclk.value = 0
         self.dut.aresetn.value = 0
         Clock(self.dut.aclk, PERIOD_NS, "ns").start(start_high=True)
+        s_axis, m_axis = (
+            [
+                getattr(self.dut, f"{side}_axis_{name}")
+                for name in ("tvalid", "tready", "tdata", "tlast")
+            ]
+            for side in "sm"
+        )
+        self.source = StreamSource(self.dut.aclk, *s_axis)
+        self.sink = StreamSink(self.dut.aclk, *m_axis, pace=itertools.repeat(False))
         for _ in range(4):
             await FallingEdge(self.dut.aclk)
-        self.dut.aresetn.value = 1
+        self.release()
 
-    def drive(self, beat: Beat | None, ready: bool, rubbish: int = 0) -> None:
-        """Offer a beat, or rubbish without TVALID."""
-        data, last = (rubbish, True) if beat is None else beat
-        self.dut.s_axis_tvalid.value = int(beat is not None)
-        self.dut.s_axis_tdata.value = data
-        self.dut.s_axis_tlast.value = int(last)
-        self.dut.m_axis_tready.value = int(ready)
+    def release(self) -> None:
+        """End the reset; what was before is gone."""
+        self.source.clear()
+        self.sink.clear()
+        self.dut.aresetn.value = 1
 
     async def play(
         self,
         beats: Sequence[Beat],
         wanted: int,
-        offer: Callable[[], bool] = lambda: True,
-        accept: Callable[[], bool] = lambda: True,
+        offer: Pace | None = None,
+        accept: Pace | None = None,
     ) -> Found:
-        """Send all beats and wait for ``wanted`` beats; a few clocks more, for what is too much.
-
-        Driven and read on falling edges: no output depends on an input of the same clock.
-        """
-        found, sent, offered, idle = Found(), 0, False, 0
-        held: tuple[str, str] | None = None
-        patience = 4 * FACTS["latency"] + 400
+        """Send all beats and wait for ``wanted`` beats; a few clocks more, for what is too much."""
+        source, sink = self.source, self.sink
+        source.pace, sink.pace = offer or every_clock(), accept or every_clock()
+        source.taken.clear()
+        source.queue(beats)
+        patience, idle, before, cut_short = 4 * FACTS["latency"] + 400, 0, (0, 0), 0
         edge = FallingEdge(self.dut.aclk)
-        mask = (1 << AXIS["in_beat"]) - 1
         while idle < patience:
-            taken, valid = str(self.dut.s_axis_tready.value), str(self.dut.m_axis_tvalid.value)
-            now = (str(self.dut.m_axis_tdata.value), str(self.dut.m_axis_tlast.value))
-            found.cut_short += str(self.dut.cut_short.value) == "1"
-            if valid not in ("0", "1") or taken not in ("0", "1"):
-                found.errors.append(f"unknown TVALID or TREADY at clock {self.clock}")
-            if held is not None and (valid != "1" or now != held):
-                found.errors.append(f"m_axis changed while waiting, at clock {self.clock}")
-            # A beat once offered stays until it is taken.
-            offered = sent < len(beats) and (offered or offer())
-            ready = accept()
-            beat = beats[sent] if offered else None
-            self.drive(beat, ready, 0 if beat else mask)
-            if offered and taken == "1":
-                sent, offered, idle = sent + 1, False, 0
-                found.taken.append(self.clock)
-            held = now if valid == "1" and not ready else None
-            if valid == "1" and ready:
-                found.beats.append((*now, self.clock))
-                idle = 0
-            idle += 1
-            self.clock += 1
             await edge
-            if len(found.beats) == wanted and sent == len(beats):
+            now = (len(source.taken), len(sink.came))
+            idle = idle + 1 if now == before else 0
+            before = now
+            cut_short += str(self.dut.cut_short.value) == "1"
+            if now == (len(beats), wanted):
                 patience = min(patience, FACTS["latency"] + 20)
-        return found
+        sink.pace = itertools.repeat(False)
+        return Found(list(sink.came), list(source.taken), list(sink.errors), cut_short)
 
 
 def report(name: str, shell: Shell, sent: Sequence[tuple[int | None, bool]], found: Found) -> None:
@@ -190,23 +178,11 @@ async def back_pressure(dut: Any) -> None:
     sent = [(i, draw.random() < 0.2) for i in range(min(len(shell.stimuli), GAP_VECTORS))]
     beats = [beat for i, last in sent for beat in packet(shell.stimuli[i], last)]
     stretch = 3 * FACTS["latency"] + 40
-
-    def odds(choices: Sequence[float], seed: int) -> Callable[[], bool]:
-        own, state = random.Random(seed), {"left": 0, "chance": 1.0}
-
-        def decide() -> bool:
-            if state["left"] == 0:
-                state.update(left=own.randint(1, stretch), chance=own.choice(choices))
-            state["left"] -= 1
-            return own.random() < state["chance"]
-
-        return decide
-
     found = await shell.play(
         beats,
         AXIS["out_beats"] * len(sent),
-        odds((0.2, 0.7, 1.0), 3),
-        odds((0.0, 0.2, 0.7, 1.0), 4),
+        bursts(3, (0.2, 0.7, 1.0), stretch),
+        bursts(4, (0.0, 0.2, 0.7, 1.0), stretch),
     )
     report("back_pressure", shell, sent, found)
 
@@ -241,14 +217,14 @@ async def reset_midway(dut: Any) -> None:
     early = [beat for s in shell.stimuli[:64] for beat in packet(s, True)][: 64 + FACTS["latency"]]
     stop = FACTS["latency"] // 2 + 3
     for ready in (False, True):
-        sent = iter(early)
-        for clock in range(stop + 20 * (not ready)):
-            shell.drive(next(sent, None), ready and clock < stop)
+        shell.sink.pace = itertools.repeat(ready)
+        shell.source.queue(early)
+        for _ in range(stop + 20 * (not ready)):
             await FallingEdge(dut.aclk)
         dut.aresetn.value = 0
-        shell.drive(None, False)
+        shell.source.clear()
         await FallingEdge(dut.aclk)
-        dut.aresetn.value = 1
+        shell.release()
     count = min(len(shell.stimuli), GAP_VECTORS)
     late = [(i, i % 5 == 0) for i in reversed(range(count))]
     beats = [beat for i, last in late for beat in packet(shell.stimuli[i], last)]

@@ -17,12 +17,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import simulator
-
-if TYPE_CHECKING:
-    from cocotb_tools.runner import Verilator
 
 HERE = Path(__file__).resolve().parent
 ARGUMENTS = (
@@ -32,8 +28,6 @@ ARGUMENTS = (
     # Large designs in several files, for a compiler on each core.
     *("--output-split", "20000", "--output-split-cfuncs", "1000"),
 )
-MAKE_VARIABLES = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
-"""Compiling takes most of the time, so only what runs at every clock is optimized."""
 
 
 def main() -> int:
@@ -87,7 +81,7 @@ def without_spaces(build: Path) -> Iterator[Path]:
 
 def simulate(kind: str, build: Path, environment: dict[str, str], jobs: int) -> None:
     """Build if anything changed, and run once. ``kind``: build, axis, waves or probe."""
-    set_environment(jobs)
+    simulator.prepare(jobs)
     bench = json.loads((HERE / "bench.json").read_text())
     top: str = bench["axis"]["top"] if kind == "axis" else bench["top"]
     sources = [HERE / name for name in bench["sources"]]
@@ -100,7 +94,7 @@ def simulate(kind: str, build: Path, environment: dict[str, str], jobs: int) -> 
         for object_file in (build.parent / "build").glob("verilated*.o"):
             if not (build / object_file.name).exists():
                 shutil.copy2(object_file, build)
-    tool = make_runner(kind)
+    tool = simulator.make_runner(all_signals=kind in ("probe", "waves"))
     waves = kind == "waves"
     print(f"@build {top}", flush=True)
     tool.build(
@@ -126,19 +120,6 @@ def simulate(kind: str, build: Path, environment: dict[str, str], jobs: int) -> 
     )
 
 
-def set_environment(jobs: int) -> None:
-    """Put Verilator on the path, and take away what would confuse it or cocotb."""
-    found = simulator.find_verilator()
-    assert found is not None, "simulator.missing() found one"
-    os.environ.update(found.environment())
-    # An outer make's own flags (its job server among them) are not for the simulator's build.
-    os.environ["MAKEFLAGS"] = f"{MAKE_VARIABLES} {found.make_variables}".strip()
-    os.environ["COCOTB_MAX_PARALLEL_BUILD_JOBS"] = str(jobs)
-    # With the first, cocotb's runner believes that it runs inside somebody else's pytest.
-    for name in ("PYTEST_CURRENT_TEST", "COCOTB_TEST_FILTER", "COCOTB_TESTCASE", "WAVES", "GUI"):
-        os.environ.pop(name, None)
-
-
 def access_file(build: Path, top: str) -> Path:
     """A control file that opens the ports of the top module to the testbench."""
     control = build / "access.vlt"
@@ -147,23 +128,6 @@ def access_file(build: Path, top: str) -> Path:
     if not control.exists() or control.read_text() != text:
         control.write_text(text)
     return control
-
-
-def make_runner(kind: str) -> Verilator:
-    """cocotb's runner, without two habits that cost time."""
-    from cocotb_tools import runner
-
-    class Quick(runner.Verilator):
-        def _build_command(self) -> Any:
-            verilate, make = super()._build_command()
-            if kind in ("build", "axis"):
-                # Access to every signal keeps Verilator from optimizing across them.
-                verilate = [word for word in verilate if word != "--public-flat-rw"]
-            # The makefile is new whenever the design is; that alone is no reason to compile
-            # Verilator's own library again.
-            return [verilate, [*make, "-o", "Vtop.mk"]]
-
-    return Quick()
 
 
 PASSES = {

@@ -11,6 +11,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cocotb_tools.runner import Verilator as Runner
 
 OLDEST = (5, 36)
 """cocotb 2 refuses older Verilators."""
@@ -23,6 +27,8 @@ GET = {
     "cocotb": "pip install 'cocotb>=2.0,<3'",
 }
 """How to get each tool."""
+MAKE_VARIABLES = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+"""Compiling takes most of the time, so only what runs at every clock is optimized."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,42 @@ def find_compiler() -> str | None:
     """The C++ compiler: CXX if set, else the usual names."""
     names = [os.environ.get("CXX", "").split(" ")[0], "g++", "clang++", "c++"]
     return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+def prepare(jobs: int) -> None:
+    """Put Verilator on the path, and take away what would confuse it or cocotb.
+
+    ``jobs``: compilers at once.
+    """
+    found = find_verilator()
+    assert found is not None, "missing() found one"
+    os.environ.update(found.environment())
+    # An outer make's own flags (its job server among them) are not for the simulator's build.
+    os.environ["MAKEFLAGS"] = f"{MAKE_VARIABLES} {found.make_variables}".strip()
+    os.environ["COCOTB_MAX_PARALLEL_BUILD_JOBS"] = str(jobs)
+    # With the first, cocotb's runner believes that it runs inside somebody else's pytest.
+    for name in ("PYTEST_CURRENT_TEST", "COCOTB_TEST_FILTER", "COCOTB_TESTCASE", "WAVES", "GUI"):
+        os.environ.pop(name, None)
+
+
+def make_runner(all_signals: bool = True) -> Runner:
+    """cocotb's runner for Verilator, without two habits that cost time.
+
+    ``all_signals``: tests may look at every signal, not only at those that a control file opens.
+    """
+    from cocotb_tools import runner
+
+    class Quick(runner.Verilator):
+        def _build_command(self) -> Any:
+            verilate, make = super()._build_command()
+            if not all_signals:
+                # Access to every signal keeps Verilator from optimizing across them.
+                verilate = [word for word in verilate if word != "--public-flat-rw"]
+            # The makefile is new whenever the design is; that alone is no reason to compile
+            # Verilator's own library again.
+            return [verilate, [*make, "-o", "Vtop.mk"]]
+
+    return Quick()
 
 
 def missing() -> list[str]:

@@ -21,8 +21,8 @@ if os.environ["KERAS_BACKEND"] == "torch":
     )
 
 DATA = Path(__file__).parent / "data"
-# A program for an environment with HGQ 2, not a module of tests.
-collect_ignore = ["compat/make_hgq2_models.py"]
+# A program for an environment with HGQ 2, and one for the inside of a simulator.
+collect_ignore = ["compat/make_hgq2_models.py", "cosim/pair.py"]
 
 
 def pytest_addoption(parser):

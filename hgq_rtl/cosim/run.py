@@ -67,7 +67,9 @@ def run_regression(
     if status not in (0, DIFFERENCE):
         part = "simulator" if running is not None else "build of the simulator"
         raise CosimError(
-            f"the {part} failed with status {status}", received=_telling(log), hint=f"Log: {log}"
+            f"the {part} failed with status {status}",
+            received=telling_lines(log),
+            hint=f"Log: {log}",
         )
     try:
         found = json.loads(result.read_text())
@@ -118,8 +120,9 @@ def _missing_tools(log: Path) -> CosimError:
     )
 
 
-def _telling(log: Path, count: int = 6) -> str:
-    """The lines of the log that say what went wrong; else its end."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+def telling_lines(log: Path, count: int = 6) -> str:
+    """The lines of the log that say what went wrong; else its end; nothing without a log."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if _TELLING.search(line)] or lines[-count:]
     return "\n    ".join(line[:200] for line in telling[:count])

@@ -15,14 +15,15 @@ from rich.console import Console
 
 from hgq_rtl.cosim import Signal, Subject, VerifyResult
 from hgq_rtl.cosim import verify as cosim_verify
-from hgq_rtl.cosim.verify import Data
+from hgq_rtl.cosim.verify import Data, output_integers
 from hgq_rtl.errors import HgqRtlError, ProjectError
+from hgq_rtl.ir import words
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.nested import flattened
 from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.text import from_text, node_ids
-from hgq_rtl.project import emp, manifest, words
+from hgq_rtl.project import emp, manifest
 from hgq_rtl.project.contents import contents
 from hgq_rtl.project.core import Core
 from hgq_rtl.project.ports import from_json
@@ -47,6 +48,19 @@ class Project:
     report: Mapping[str, Any]
     reference: Callable[[list[Any]], list[Any]] | None = None
     """Outputs of the model or function for input arrays, while it is at hand; not stored."""
+
+    @property
+    def verilog(self) -> list[Path]:
+        """The Verilog files: layers, tops and the AXI4-Stream shell."""
+        return sorted((self.path / "rtl").glob("*.v"))
+
+    def predict(self, x: Data) -> Any:
+        """The outputs of the hardware for float inputs, exactly, as ``Design.predict`` gives them.
+
+        From the graph in the folder: no Keras, no simulator.
+        """
+        n = output_integers(self.graph, self.interface, self.interface.input_integers(x))
+        return self.interface.output_structure(self.interface.output_floats(n))
 
     def pack(self, x: Data) -> list[int]:
         """Float inputs as bus words, one per sample: what the beats of the AXI4-Stream shell carry.

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from hgq_rtl.errors import ProjectError
+from hgq_rtl.errors import NumberError, ProjectError
 from hgq_rtl.ir.evaluate import evaluate
+from hgq_rtl.ir.words import pack, unpack
 from hgq_rtl.project import write_project
 from hgq_rtl.project.emp import read_emp, write_emp
-from hgq_rtl.project.words import pack, unpack
 from tests.cosim.design import tiny
 
 
@@ -32,7 +32,7 @@ def test_outputs_of_words(project):
     assert (y == project.interface.output_floats(n)[0]).all()
     assert (z == [2.0, 10.0]).all()
     assert (unpack(ports, pack(ports, n)) == n).all()
-    with pytest.raises(ProjectError) as error:
+    with pytest.raises(NumberError) as error:
         project.unpack([1 << 17])
     assert "more than the 17 bits" in str(error.value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hgq_rtl.assets import asset_folder
+from hgq_rtl.assets import asset_folder, package_source
 from hgq_rtl.emit.axis import axis_latency, axis_shell
 from hgq_rtl.project.core import Core
 from hgq_rtl.project.templates import fill
@@ -14,6 +14,7 @@ def _files(core: Core) -> dict[str, str]:
     return {
         f"rtl/{axis.module}.v": axis_shell(axis, core.emitted, core.interface, core.info),
         "sim/axis.py": (asset_folder("sim") / "axis.py").read_text(),
+        "sim/handshake.py": package_source("cosim/bench/handshake.py"),
     }
 
 

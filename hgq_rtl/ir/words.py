@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hgq_rtl.errors import ProjectError
+from hgq_rtl.errors import NumberError
 from hgq_rtl.fixed import Ints
 from hgq_rtl.ir.interface import Port
 from hgq_rtl.ir.packing import from_bytes, to_bytes
@@ -32,7 +32,7 @@ def unpack(ports: Sequence[Port], words: Sequence[int]) -> Ints:
     size = -(-width // 8)
     for sample, word in enumerate(words):
         if not 0 <= word < 1 << width:
-            raise ProjectError(
+            raise NumberError(
                 f"a word has more than the {width} bits of the ports",
                 received=f"{word:#x} in sample {sample}",
             )
