@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -143,7 +144,7 @@ def test_tables_are_read_by_address_bits(build):
 def test_devices_are_complete_and_every_number_has_a_source(name):
     model = load_device(name)
     assert set(model.rows) == set(ROWS)
-    assert len(model.table_delay) == len(model.table_luts) > 8
+    assert len(model.table_delay) == len(model.table_luts) == 17
     assert list(model.table_delay) == sorted(model.table_delay)
     if name != "unit":
         lines = (DEVICES / f"{name}.toml").read_text(encoding="utf-8").splitlines()
@@ -163,6 +164,8 @@ def test_an_op_without_numbers_is_an_error(build):
         "  Only native ops are timed: expand the others first, or add a row to "
         "timing/devices/xcvu13p-2.toml."
     )
+    lists = ("table_delay", "table_luts")
+    model = replace(model, **{name: getattr(model, name)[:13] for name in lists})
     with pytest.raises(TimingError) as error:
         model.delay(build(TABLE, x, entries=(0, 1) * (1 << 12), lo=0, step=0, exp=0), "softmax/exp")
     assert str(error.value) == (
