@@ -2,7 +2,8 @@
 
 The peers live in an environment of their own (``--peers``, its folder of programs). Every row is
 kept in ``build/peers/rows`` under the hash of what it was measured on, so that a rerun repeats only
-what changed.
+what changed, and the table is written after every row: a run that was cut short is continued by
+starting it again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,12 +29,16 @@ ROOT = Path(__file__).parents[1]
 HOME = ROOT / "build" / "peers"
 DEVICE, ROUTED = "xcvu13p-2", "ecp5-6"
 """What LUT and FF are compared on, and what is placed and routed."""
-RELAXED = 1.1
-"""Our clock for LUT and FF, as a multiple of the fastest for that many stages."""
 INPUTS = {"merge_magic": {"input_layer_6": (1, 3, 4)}}
 """Port formats of models whose layers quantize one input in two ways: what covers both."""
-VERSION = 1
+VERSION = 2
 """Of the way of measuring: part of every row's key."""
+PATIENCE = 1800
+"""Seconds after which a conversion or a run of a tool is given up."""
+GUESS = 1150
+"""Picoseconds of a netlist's slowest stage for each nanosecond of our estimate, to begin with."""
+TRIES = 3
+"""Clocks tried to find the slowest one at which our slowest stage is no slower than a peer's."""
 
 
 @contextmanager
@@ -57,30 +63,74 @@ def cached(kind: str, content: Any, compute: Any) -> Any:
     return json.loads(path.read_text())
 
 
+def attempt(command: list[Any], **environment: str) -> dict[str, Any]:
+    """A program's last line, and the seconds it took, of CPU and by the clock; or its error."""
+    start, before = time.perf_counter(), os.times()
+    try:
+        done = subprocess.run(
+            [*map(str, command)],
+            env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"} | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"no result after {PATIENCE} s"}
+    if done.returncode:
+        return {"error": (done.stderr.strip().splitlines() or ["no message"])[-1][:200]}
+    after = os.times()
+    cpu = sum(after[2:4]) - sum(before[2:4])
+    last = (done.stdout.strip().splitlines() or [""])[-1]
+    return {"last": last, "wall": time.perf_counter() - start, "cpu": cpu}
+
+
 # --- one design through the tools ------------------------------------------------------------
 
 
-def measure(files: Mapping[str, str], top: str, lock: Path | None, seeds: int) -> dict[str, Any]:
-    """LUT and FF of one design, and its clock on an ECP5 for each seed (if any)."""
-    from hgq_rtl.synth.nextpnr import route
+def measure(files: Mapping[str, str], top: str, lock: Path | None) -> dict[str, Any]:
+    """LUT, FF and the slowest stage of one design's netlist for UltraScale+."""
+    from hgq_rtl.errors import SynthError
+    from hgq_rtl.synth.slowest import slowest_path
     from hgq_rtl.synth.yosys import synthesize
 
     work = HOME / "work" / str(os.getpid())
 
     def cells() -> dict[str, Any]:
         with alone(lock):
-            found = synthesize(files, top, work, defer=True)[top]
-        return {"luts": found.luts, "ff": found.flip_flops, "srl": found.shift_registers}
-
-    def clock() -> dict[str, Any]:
-        with alone(lock):
-            luts = synthesize(files, top, work, architecture="ecp5", defer=True)[top].luts
-            routed = route(work, range(1, seeds + 1))
-        return {"mhz": routed.mhz, "ecp5_luts": luts, "path": routed.path[:4]}
+            try:
+                found = synthesize(files, top, work, defer=True, timeout=PATIENCE)[top]
+            except SynthError as error:
+                return {"error": str(error)[:200]}
+        stage, path = slowest_path(work / "netlist.json", top)
+        numbers = {"luts": found.luts, "ff": found.flip_flops, "srl": found.shift_registers}
+        return numbers | {"stage_ps": stage, "path": path}
 
     row: dict[str, Any] = cached("xcup", [files, top], cells)
-    if seeds:
-        row |= cached("ecp5", [files, top, seeds], clock)
+    return row
+
+
+def clock(files: Mapping[str, str], top: str, lock: Path | None, seeds: int) -> dict[str, Any]:
+    """Megahertz of one design on an ECP5 for each seed."""
+    from hgq_rtl.errors import SynthError
+    from hgq_rtl.synth.nextpnr import route
+    from hgq_rtl.synth.yosys import synthesize
+
+    work = HOME / "work" / str(os.getpid())
+
+    def rates() -> dict[str, Any]:
+        with alone(lock):
+            try:
+                cells = synthesize(
+                    files, top, work, architecture="ecp5", defer=True, timeout=PATIENCE
+                )[top]
+                routed = route(work, range(1, seeds + 1), timeout=PATIENCE)
+            except SynthError as error:
+                return {"error": str(error)[:200]}
+        return {"mhz": routed.mhz, "ecp5_luts": cells.luts, "ecp5_ff": cells.flip_flops}
+
+    row: dict[str, Any] = cached("ecp5", [files, top, seeds], rates) if seeds else {}
     return row
 
 
@@ -92,22 +142,13 @@ def convert(tool: str, model: Path, programs: Path) -> dict[str, Any]:
 
     def compute() -> dict[str, Any]:
         out = HOME / "out" / f"{model.stem}-{tool}"
-        command = [programs / tool, "convert", "-v", "0", "-n", "0", model, out]
-        start = time.perf_counter()
-        done = subprocess.run(
-            [*map(str, command)],
-            env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        seconds = time.perf_counter() - start
-        if done.returncode:
-            return {"error": done.stderr.strip().splitlines()[-1][:200]}
+        done = attempt([programs / tool, "convert", "-v", "0", "-n", "0", model, out])
+        if "error" in done:
+            return done
         facts = json.loads((out / "metadata.json").read_text())
         sources = sorted((out / "src").rglob("*.v")) + sorted((out / "src").rglob("*.mem"))
         files = {f.name: f.read_text() for f in sources if f.name != "model_wrapper.v"}
-        return {"files": files, "stages": facts["latency"], "seconds": seconds}
+        return {"files": files, "stages": facts["latency"], **done}
 
     return cached(f"convert-{tool}", model.name, compute)
 
@@ -120,13 +161,12 @@ def peer(tool: str, model: Path, programs: Path, lock: Path | None, seeds: int) 
         return made
     files = {name: _without_memories(text, made["files"]) for name, text in made["files"].items()
              if name.endswith(".v")}  # fmt: skip
+    row = {k: made[k] for k in ("stages", "wall", "cpu")}
     if tool == "alkaid mapped":
         files["ternary_adder.v"] = (Path(__file__).parent / "ternary_mapped.v").read_text()
-    return {
-        "stages": made["stages"],
-        "seconds": made["seconds"],
-        **measure(files, "model", lock, seeds),
-    }
+    else:
+        row |= clock(files, "model", lock, seeds)
+    return row | measure(files, "model", lock)
 
 
 def _without_memories(text: str, files: Mapping[str, str]) -> str:
@@ -150,78 +190,119 @@ def _without_memories(text: str, files: Mapping[str, str]) -> str:
 # --- this project ----------------------------------------------------------------------------
 
 
-def ours(
-    model: Path, stages: int, device: str, lock: Path | None, seeds: int, **options: Any
-) -> dict[str, Any]:
-    """Our row at that many stages between registered inputs and outputs."""
-    command = [sys.executable, "-m", "benchmarks.peers", "--convert", str(model)]
-    command += ["--stages", str(stages), "--device", device, "--options", json.dumps(options)]
-    start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        return {"error": done.stderr.strip().splitlines()[-1][:200]}
-    made = json.loads(done.stdout.splitlines()[-1])
-    out = Path(made["folder"])
-    bench = json.loads((out / "sim" / "bench.json").read_text())
-    files = {Path(n).name: (out / "sim" / n).read_text() for n in bench["sources"]}
+def package() -> str:
+    """A hash of the compiler: its rows are of this version alone."""
+    sha = hashlib.sha256()
+    for file in sorted([*(ROOT / "hgq_rtl").rglob("*"), *(ROOT / "rtl_templates").rglob("*")]):
+        if file.suffix in (".py", ".toml", ".cc", ".v", ".j2"):
+            sha.update(file.read_bytes())
+    return sha.hexdigest()
 
-    def check() -> int:
-        from hgq_rtl.synth.synth import check_netlist
-        from hgq_rtl.synth.yosys import synthesize
 
-        work = HOME / "work" / f"check-{os.getpid()}"
+def convert_with(model: Path, cache: Path, device: str, **options: Any) -> dict[str, Any]:
+    """What ``convert_ours`` prints, in a process of its own, or an error."""
+    command = [sys.executable, "-m", "benchmarks.peers", "--convert", model, "--device", device]
+    done = attempt([*command, "--options", json.dumps(options)], HGQ_RTL_CACHE=str(cache))
+    return done if "error" in done else json.loads(done["last"]) | done
+
+
+def build(model: Path, device: str, stages: int, clock_ns: float | None) -> dict[str, Any]:
+    """Our Verilog at that many stages between registered inputs and outputs, and its facts."""
+
+    def compute() -> dict[str, Any]:
+        made = convert_with(model, HOME / "cache", device, stages=stages, clock_ns=clock_ns)
+        if "error" in made:
+            return made
+        sim = Path(made["folder"]) / "sim"
+        bench = json.loads((sim / "bench.json").read_text())
+        files = {Path(n).name: (sim / n).read_text() for n in bench["sources"]}
+        return made | {"files": files, "top": bench["top"]}
+
+    return cached("ours", [package(), model.name, device, stages, clock_ns], compute)
+
+
+def checked(made: Mapping[str, Any], lock: Path | None) -> int:
+    """Vectors on which our netlist was simulated, all right."""
+    from hgq_rtl.synth.synth import check_netlist
+    from hgq_rtl.synth.yosys import synthesize
+
+    def compute() -> int:
+        work, sim = HOME / "work" / f"check-{os.getpid()}", Path(made["folder"]) / "sim"
         with alone(lock):
-            synthesize(files, bench["top"], work)
-            return check_netlist(work, out / "sim", bench)
+            synthesize(made["files"], made["top"], work, timeout=PATIENCE)
+            return check_netlist(work, sim, json.loads((sim / "bench.json").read_text()))
 
-    row = {"stages": stages, "seconds": seconds, "own_seconds": made["seconds"]}
-    row |= {k: made[k] for k in ("period_ps", "estimate", "nodes")}
-    row |= measure(files, bench["top"], lock, seeds)
-    if device == DEVICE:
-        row["vectors"] = cached("netlist", files, check)
-    return row
+    return int(cached("netlist", made["files"], compute))
 
 
-def convert_ours(model: Path, stages: int, device: str, options: Mapping[str, Any]) -> None:
+def smallest(model: Path, stages: int, limit_ps: int, lock: Path | None) -> dict[str, Any]:
+    """Our row with a slowest stage no slower than ``limit_ps``, or the fastest there is.
+
+    Registers have more choice at a slower clock, and the clock of the netlist is known only
+    after synthesis: a few clocks are tried.
+    """
+    fastest = build(model, DEVICE, stages, None)
+    if "error" in fastest:
+        return fastest
+    least: float = fastest["clock_ns"]
+    clock_ns = max(least, limit_ps / GUESS)
+    for _ in range(TRIES):
+        clock_ns = round(clock_ns, 3)
+        made = fastest if clock_ns <= least else build(model, DEVICE, stages, clock_ns)
+        found = made if "error" in made else measure(made["files"], made["top"], lock)
+        if "error" in found:
+            return found
+        if found["stage_ps"] <= limit_ps or clock_ns <= least:
+            break
+        clock_ns = max(least, 0.97 * clock_ns * limit_ps / found["stage_ps"])
+    row = {k: made[k] for k in ("clock_ns", "estimate", "nodes", "wall", "cpu")}
+    return row | found | {"stages": stages, "vectors": checked(made, lock)}
+
+
+def fastest(model: Path, stages: int, lock: Path | None, seeds: int) -> dict[str, Any]:
+    """Our row on the ECP5, at the fastest clock for that many stages."""
+    made = build(model, ROUTED, stages, None)
+    if "error" in made:
+        return made
+    row = {k: made[k] for k in ("clock_ns", "estimate", "nodes", "wall", "cpu")}
+    return row | {"stages": stages, **clock(made["files"], made["top"], lock, seeds)}
+
+
+def times(model: Path, stages: int) -> dict[str, Any]:
+    """CPU seconds from file to Verilog, imports apart: with an empty cache, and again."""
+
+    def compute() -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as scratch:
+            cold, warm = (convert_with(model, Path(scratch), DEVICE, stages=stages)
+                          for _ in range(2))  # fmt: skip
+        return {"cold": cold.get("own_cpu"), "warm": warm.get("own_cpu"), "cpu": cold.get("cpu")}
+
+    return cached("times", [package(), model.name, stages], compute)
+
+
+def convert_ours(model: Path, device: str, options: Mapping[str, Any]) -> None:
     """In a process of its own: from the model file to a project folder, no layer compared."""
     import hgq_rtl as hr
     from hgq_rtl.compat.hgq2 import from_hgq2
 
-    out = HOME / "out" / f"{model.stem}-ours-{device}-{stages}-{os.getppid()}"
-    start = time.perf_counter()
-    network = from_hgq2(model)
-    loaded = time.perf_counter()
-    asked = {
-        "stages": stages,
-        "device": device,
-        "name": "model",
-        "register_inputs": True,
-        "inputs": INPUTS.get(model.stem),
-        "check_samples": 0,
+    tag = hashlib.sha256(json.dumps([device, options]).encode()).hexdigest()[:8]
+    out = HOME / "out" / f"{model.stem}-ours-{tag}"
+    before = os.times()
+    design = hr.compile(
+        from_hgq2(model),
+        device=device,
+        name="model",
+        register_inputs=True,
+        inputs=INPUTS.get(model.stem),
+        check_samples=0,
         **options,
-    }
-    design = hr.compile(network, **asked)
-    design.write(out, force=True)
-    end = time.perf_counter()
-    if device == DEVICE:
-        # At the fastest clock for its stages no register has a choice.
-        clock_ns = round(RELAXED * design.clock_ns, 3)
-        design = hr.compile(network, clock_ns=clock_ns, **asked)
-        design.write(out, force=True)
-    facts = design.report().facts
-    print(
-        json.dumps(
-            {
-                "folder": str(out),
-                "seconds": end - start,
-                "load": loaded - start,
-                "period_ps": facts["worst_stage"]["delay_ps"],
-                "estimate": facts["luts"],
-                "nodes": facts["nodes"],
-            }
-        )
     )
+    design.write(out, force=True)
+    after = os.times()
+    facts = design.report().facts
+    made = {"folder": str(out), "own_cpu": sum(after[:4]) - sum(before[:4])}
+    made |= {"clock_ns": design.clock_ns, "estimate": facts["luts"], "nodes": facts["nodes"]}
+    print(json.dumps(made))
 
 
 # --- the table -------------------------------------------------------------------------------
@@ -235,76 +316,96 @@ Rows = dict[str, dict[str, Any]]
 """What was measured, by tool."""
 
 
-def collect(models: list[Path], programs: Path, lock: Path | None, seeds: int) -> dict[str, Rows]:
-    """Rows by model and tool."""
-    found: dict[str, Rows] = {}
-    for model in models:
-        rows = found[model.stem] = {}
-        for tool in ("da4ml", "alkaid", "alkaid mapped"):
-            rows[tool] = peer(tool, model, programs, lock, seeds if tool != "alkaid mapped" else 0)
-            print(model.stem, tool, rows[tool], file=sys.stderr, flush=True)
-        for tool in ("da4ml", "alkaid"):
-            if "error" in rows[tool]:
-                continue
-            stages = rows[tool]["stages"]
-            for device, runs in ((DEVICE, 0), (ROUTED, seeds))[: 1 + (seeds > 0)]:
-                name = f"ours {device} {stages}"
-                if name not in rows:
-                    rows[name] = ours(model, stages, device, lock, runs)
-                    print(model.stem, name, rows[name], file=sys.stderr, flush=True)
-    return found
+def collect(model: Path, programs: Path, lock: Path | None, seeds: int) -> Iterator[Rows]:
+    """The rows of a model by tool, after each measurement."""
+    rows: Rows = {}
+    for tool in ("da4ml", "alkaid", "alkaid mapped"):
+        rows[tool] = peer(tool, model, programs, lock, seeds)
+        yield rows
+    for stages, limit in _opponents(rows):
+        rows[f"ours {stages}"] = smallest(model, stages, limit, lock)
+        yield rows
+    for stages, _ in _opponents(rows) if seeds else ():
+        rows[f"ours {ROUTED} {stages}"] = fastest(model, stages, lock, seeds)
+        yield rows
+    for stages, _ in _opponents(rows)[-1:]:
+        rows["times"] = times(model, stages)
+        yield rows
 
 
-def _best(rows: Mapping[str, Mapping[str, Any]], tools: tuple[str, ...], key: str) -> float:
-    return min((rows[t][key] for t in tools if key in rows[t]), default=float("nan"))
+def _opponents(rows: Rows) -> list[tuple[int, int]]:
+    """Numbers of stages at which a peer is, with its slowest stage, the faster where two are."""
+    found: dict[int, int] = {}
+    for tool in ("da4ml", "alkaid", "alkaid mapped"):
+        row = rows.get(tool, {})
+        if "stage_ps" in row:
+            found[row["stages"]] = min(found.get(row["stages"], row["stage_ps"]), row["stage_ps"])
+    return sorted(found.items())
 
 
-def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+def table(found: Mapping[str, Rows]) -> str:
     """Every design with its numbers, then the ratios that the goals are about."""
-    rows, ratios = [], []
+    rows = []
     for model, tools in found.items():
         for tool, row in tools.items():
             if "error" in row:
                 rows.append([model, tool, f"fails: {row['error']}", *[""] * 5])
-                continue
-            mhz = f"{statistics.median(row['mhz']):.0f}" if "mhz" in row else ""
-            luts = row["luts"] if "ecp5" not in tool else row["ecp5_luts"]
-            seconds = f"{row['seconds']:.1f}"
-            checked = row.get("vectors", "")
-            rows.append([model, tool, row["stages"], luts, row["ff"], mhz, seconds, checked])
-        ratios.append([model, *_ratios(tools)])
+            elif tool != "times":
+                mhz = f"{statistics.median(row['mhz']):.0f}" if "mhz" in row else ""
+                numbers = [row.get(k, "") for k in ("luts", "ff", "stage_ps")]
+                rows.append(
+                    [model, tool, row["stages"], *numbers, mhz, f"{row['cpu']:.1f}",
+                     row.get("vectors", "")]
+                )  # fmt: skip
+    ratios = [[model, *_ratios(tools)] for model, tools in found.items()]
     return (
         markdown(
-            ["model", "tool", "stages", "LUT", "FF", "ECP5 MHz", "file to Verilog, s", "netlist"],
+            ["model", "tool", "stages", "LUT", "FF", "slowest stage, ps", "ECP5 MHz",
+             "conversion, CPU s", "netlist"],
             rows,
         )
-        + "\n\nRatios to the peers (goal in the heading):\n\n"
+        + "\n\nRatios to the peers (goal in the heading), and CPU seconds from file to Verilog, "
+        "imports apart:\n\n"
         + markdown(
             ["model", "LUT, as written ≤ 0.60", "LUT, mapped ≤ 0.85", "FF, alkaid ≤ 0.60",
-             "FF, da4ml ≤ 0.85", "MHz, alkaid ≥ 1.25", "MHz, da4ml ≥ 1.25"],
+             "FF, da4ml ≤ 0.85", "MHz, alkaid ≥ 1.25", "MHz, da4ml ≥ 1.25", "cold ≤ 5 s",
+             "warm ≤ 1 s"],
             ratios,
         )
     )  # fmt: skip
 
 
-def _ratios(tools: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    def mine(peer_name: str, device: str) -> Mapping[str, Any]:
-        return tools.get(f"ours {device} {tools[peer_name].get('stages')}", {})
+def _ratios(tools: Rows) -> list[str]:
+    def mine(name: str, device: str = "") -> Mapping[str, Any]:
+        return tools.get(f"ours {device}{tools[name].get('stages')}", {})
 
     def ratio(a: float | None, b: float | None) -> str:
         return f"{a / b:.2f}" if a and b else ""
 
-    best = [mine(p, DEVICE).get("luts") for p in ("da4ml", "alkaid")]
-    luts = min((x for x in best if x), default=None)
-    written = _best(tools, ("da4ml", "alkaid"), "luts")
-    cells = [ratio(luts, written), ratio(luts, tools["alkaid mapped"].get("luts"))]
-    cells += [ratio(mine(p, DEVICE).get("ff"), tools[p].get("ff")) for p in ("alkaid", "da4ml")]
+    peers = [name for name in ("da4ml", "alkaid") if name in tools]
+    luts = min((x for p in peers if (x := mine(p).get("luts"))), default=None)
+    written = min((x for p in peers if (x := tools[p].get("luts"))), default=None)
+    cells = [ratio(luts, written), ratio(luts, tools.get("alkaid mapped", {}).get("luts"))]
     for name in ("alkaid", "da4ml"):
-        own, other = mine(name, ROUTED).get("mhz"), tools[name].get("mhz")
-        cells.append(
-            ratio(statistics.median(own), statistics.median(other)) if own and other else ""
-        )
-    return cells
+        cells.append(ratio(mine(name).get("ff"), tools[name].get("ff")) if name in tools else "")
+    for name in ("alkaid", "da4ml"):
+        own, other = (mine(name, f"{ROUTED} ").get("mhz"), tools[name].get("mhz")) \
+            if name in tools else (None, None)  # fmt: skip
+        middle = statistics.median
+        cells.append(ratio(middle(own), middle(other)) if own and other else "")
+    seconds = tools.get("times", {})
+    return cells + [f"{seconds[k]:.1f}" if seconds.get(k) else "" for k in ("cold", "warm")]
+
+
+def write_table() -> None:
+    """The table of all models measured so far, by whatever run."""
+    files = sorted((HOME / "models").glob("*.json"), key=lambda p: _place(p.stem))
+    found = {file.stem: json.loads(file.read_text()) for file in files}
+    replace("peers", f"Machine: {machine()}.\n\n{table(found)}")
+
+
+def _place(name: str) -> int:
+    return ORDER.index(name) if name in ORDER else len(ORDER)
 
 
 def main() -> None:
@@ -315,23 +416,26 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="place-and-route runs, 0: none")
     parser.add_argument("--lock", type=Path, help="file whose lock each tool run holds")
     parser.add_argument("--convert", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--stages", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--device", help=argparse.SUPPRESS)
     parser.add_argument("--options", type=json.loads, default={}, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.convert:
-        convert_ours(args.convert, args.stages, args.device, args.options)
+        convert_ours(args.convert, args.device, args.options)
         return
     if args.models is None or args.peers is None:
         parser.error("--models and --peers are needed")
     models = sorted(
         (p for p in args.models.glob("*.keras") if not args.only or p.stem in args.only),
-        key=lambda p: ORDER.index(p.stem) if p.stem in ORDER else len(ORDER),
+        key=lambda p: _place(p.stem),
     )
     if not models:
         parser.error(f"no such model in {args.models}")
-    found = collect(models, args.peers, args.lock, args.seeds)
-    replace("peers", f"Machine: {machine()}; {args.seeds} seeds.\n\n{table(found)}")
+    (HOME / "models").mkdir(parents=True, exist_ok=True)
+    for model in models:
+        for rows in collect(model, args.peers, args.lock, args.seeds):
+            print(model.stem, *list(rows.items())[-1], file=sys.stderr, flush=True)
+            (HOME / "models" / f"{model.stem}.json").write_text(json.dumps(rows))
+            write_table()
 
 
 if __name__ == "__main__":

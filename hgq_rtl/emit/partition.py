@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hgq_rtl.emit.names import Names
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node, Op
-from hgq_rtl.ir.ops import ADD, CAST, COMPARE, CONST, INPUT, MAX, MIN, REG, SHIFT, SUM3
+from hgq_rtl.ir.ops import ADD, CAST, COMPARE, CONST, INPUT, MAX, MIN, REG, SHIFT, SUM3, TABLE
 from hgq_rtl.ir.verify import register_depths
 
 CLOCK = "clk"
@@ -36,6 +36,8 @@ class Module:
     """Node of the whole graph to the output port that carries it, in order."""
     signals: dict[Node, str] = field(default_factory=dict)
     """Node of ``graph`` to its signal; nodes without one are written into their users."""
+    addresses: set[str] = field(default_factory=set)
+    """Signals of registers that address a table, here or in another module."""
 
     @property
     def clocked(self) -> bool:
@@ -105,6 +107,13 @@ def partition(graph: Graph, inputs: dict[Node, str], glue: str, modules: Names) 
         home[node].module.exports[node] = home[node].name_of[node]
     for draft in drafts.values():
         _finish(draft)
+    for node in live:
+        if node.op is TABLE:
+            address = node.args[0]
+            while address.op in (CAST, SHIFT):
+                address = address.args[0]
+            if address.op is REG:
+                home[address].module.addresses.add(home[address].name_of[address])
     where: dict[Node, tuple[Module | None, str]] = {n: (None, inputs[n]) for n in inputs}
     for node in graph.nodes:
         root = resolve(node)

@@ -5,7 +5,9 @@ joined with the declaration of what it drives, in the order of the graph, under 
 from. Only whole lines move, with one exception: a result computed into a wider temporary and then
 cut, which is the same as computing it into the narrower wire, since such operators (+ - *) give
 the same low bits at any width. The initial values that Yosys gives to registers are left out:
-nothing reads a register before its first sample, and without them tools may retime freely.
+nothing reads a register before its first sample, and without them tools may retime freely. Only
+registers that address a table keep one: Yosys takes them for a part of a memory otherwise, and
+moves them behind the table and all others that they address (its pass memory_dff).
 Text with an unknown line is returned as it came.
 """
 
@@ -166,7 +168,8 @@ def tidy(body: str, module: Module) -> str:
     for node, name in named:
         if node in outputs:
             kind = "reg" if name in parsed.registers else "wire"
-            ports.append(f"  output {kind} {parsed.ranges[name]}{name}")
+            start = " = 0" if name in module.addresses else ""
+            ports.append(f"  output {kind} {parsed.ranges[name]}{name}{start}")
     lines = [f"module {module.name} (", ",\n".join(ports), ");"]
     if parsed.wakes:
         lines += [
@@ -184,7 +187,7 @@ def tidy(body: str, module: Module) -> str:
         for signal in (*_temporaries(name, parsed, written), name):
             written.add(signal)
             if signal == name:
-                lines += _statement(name, parsed, node, node in outputs)
+                lines += _statement(name, parsed, node, node in outputs, name in module.addresses)
             else:
                 lines += _statement(signal, parsed, None, False)
     if left := set(parsed.ranges) - written:
@@ -212,11 +215,14 @@ def _temporaries(name: str, parsed: _Parsed, written: set[str]) -> list[str]:
     return [d for t in fresh for d in (*_temporaries(t, parsed, written), t)]
 
 
-def _statement(name: str, parsed: _Parsed, node: Node | None, is_port: bool) -> list[str]:
+def _statement(
+    name: str, parsed: _Parsed, node: Node | None, is_port: bool, starts: bool = False
+) -> list[str]:
     """Declaration and driver of one signal; ports are declared in the header already."""
     note = f"  // {port_note(node.type)}" if node is not None else ""
     if name in parsed.blocks:
-        head = [] if is_port else [f"  reg {parsed.ranges[name]}{name};"]
+        start = " = 0" if starts else ""
+        head = [] if is_port else [f"  reg {parsed.ranges[name]}{name}{start};"]
         first, *rest = parsed.blocks[name]
         return [*head, first + note, *rest]
     if name in parsed.instances:

@@ -34,8 +34,8 @@ class Routed:
         return statistics.median(self.mhz)
 
 
-def route(folder: Path, seeds: Sequence[int] = (1, 2, 3)) -> Routed:
-    """Place and route ``netlist.json`` of ``folder`` once per seed."""
+def route(folder: Path, seeds: Sequence[int] = (1, 2, 3), timeout: float | None = None) -> Routed:
+    """Place and route ``netlist.json`` of ``folder`` once per seed, in ``timeout`` seconds each."""
     found = []
     for seed in seeds:
         report = f"route-{seed}.json"
@@ -43,6 +43,7 @@ def route(folder: Path, seeds: Sequence[int] = (1, 2, 3)) -> Routed:
             "nextpnr-ecp5",
             [*FLAGS, "--seed", str(seed), "--json", "netlist.json", "--report", report],
             folder,
+            timeout,
         )
         facts = json.loads((folder / report).read_text())
         if not facts["fmax"]:

@@ -25,23 +25,31 @@ def require(*tools: str) -> None:
             )
 
 
-def run(tool: str, arguments: Sequence[str], folder: Path) -> str:
-    """Standard output and error of a tool that ran in ``folder``; SynthError where it failed.
+def run(tool: str, arguments: Sequence[str], folder: Path, timeout: float | None = None) -> str:
+    """Standard output and error of a tool that ran in ``folder``.
+
+    Raises SynthError where it failed, or took more than ``timeout`` seconds.
 
     Its files are named relative to ``folder``: the tools run in a sandbox that sees nothing else.
     """
     require(tool)
     package, entry = PACKAGES[tool], ENTRY[tool]
     program = f"import sys, {package}; sys.exit({package}.{entry}(sys.argv[1:]))"
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired:
+        raise SynthError(
+            f"{tool} did not finish", received=f"{timeout} s", where=f"folder '{folder}'"
+        ) from None
     if done.returncode:
         lines = [line for line in done.stdout.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR")]

@@ -61,17 +61,19 @@ def synthesize(
     family: str = "xcup",
     keep: Collection[str] = (),
     defer: bool = False,
+    timeout: float | None = None,
 ) -> dict[str, Cells]:
     """Cells of every module that is left, by module name; one module unless ``keep`` names some.
 
     ``files``: Verilog by file name. ``keep``: modules that are not flattened into their parent.
-    ``defer``: elaborate modules only with the parameters they are used with. Leaves ``netlist.v``,
-    ``netlist.json`` and the log in ``folder``.
+    ``defer``: elaborate modules only with the parameters they are used with. ``timeout``: seconds
+    after which SynthError is raised. Leaves ``netlist.v``, ``netlist.json`` and the log in
+    ``folder``.
     """
     place_files(folder, files)
     text = script(list(files), top, architecture, family, keep=keep, defer=defer)
     place_files(folder, {"synth.ys": text})
-    log = run("yosys", ["synth.ys"], folder)
+    log = run("yosys", ["synth.ys"], folder, timeout)
     place_files(folder, {"synth.log": log})
     modules = json.loads((folder / "stat.json").read_text())["modules"]
     found = {

@@ -68,7 +68,7 @@ module dense_1 (
   input wire clk,
   input wire [3:0] x_0,
   input wire [3:0] x_1,
-  output reg [1:0] neuron_0_cast_s1
+  output reg [1:0] neuron_0_cast_s1 = 0
 );
 
   // dense_1/neuron_0

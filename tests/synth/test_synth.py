@@ -3,9 +3,15 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
+from hgq_rtl.design import build_design
 from hgq_rtl.errors import SynthError
+from hgq_rtl.ir.graph import Graph
+from hgq_rtl.ir.interface import Interface, Port
+from hgq_rtl.ir.node import Builder
+from hgq_rtl.ir.ops import INPUT, TABLE
 from hgq_rtl.synth import synth
 from hgq_rtl.synth.synth import check_netlist
 from tests.synth.chain import chain
@@ -43,3 +49,18 @@ def test_a_changed_project_is_refused(tmp_path):
     (project.path / "rtl" / "chain.v").write_text("module chain; endmodule\n")
     with pytest.raises(Exception, match="has changed since it was written"):
         synth(project.path)
+
+
+def test_registers_stay_in_front_of_the_tables_that_they_address(tmp_path):
+    build = Builder()
+    x = build(INPUT, name="x", lo=0, hi=63, exp=0)
+    entries = np.random.default_rng(0).integers(0, 8, (4, 64)).tolist()
+    outputs = [build(TABLE, x, entries=tuple(e), lo=0, step=0, exp=0) for e in entries]
+    graph = Graph(build, (x,), tuple(outputs), tuple(f"y_{j}" for j in range(4)))
+    ports = Port("x", (), (x.type,)), Port("y", (4,), tuple(node.type for node in outputs))
+    interface = Interface((ports[0],), (ports[1],))
+    design = build_design(
+        graph, interface, name="tables", clock_ns=2.0, register_inputs=True, register_outputs=False
+    )
+    found = synth(design.write(tmp_path / "tables").path, per_layer=False).facts["total"]
+    assert found["flip_flops"] == design.schedule.register_bits(design.graph) + 1 == 7
