@@ -80,6 +80,10 @@ def compile_command(
             help="Region of a layer: LAYER=SLR1 or LAYER=CLOCKREGION_X0Y0:CLOCKREGION_X3Y1."
         ),
     ] = None,
+    vectors: Annotated[
+        Path | None,
+        typer.Option(help="Inputs for the testbenches: .npy, or .npz with an array per port."),
+    ] = None,
     force: Annotated[bool, typer.Option(help="Replace a project that somebody changed.")] = False,
 ) -> None:
     """Compile a trained model and write its project folder."""
@@ -99,7 +103,9 @@ def compile_command(
     }
     # Known before the work, so said before the work.
     check_replaceable(folder, force)
-    inputs = _inputs(model, {**options, "device": device, "delivery": asdict(delivery)})
+    request = {**options, "device": device, "delivery": asdict(delivery)}
+    inputs = _inputs(model, vectors, request)
+    data = None if vectors is None else _arrays(vectors)
     if dump is None and (current := current_project(folder, inputs)) is not None:
         from hgq_rtl.report.table import Report
 
@@ -113,18 +119,20 @@ def compile_command(
             model, device=_device(device), dump=dump, progress=status.update, **options
         )
         status.update("writing Verilog")
-        project = design.write(folder, force=force, delivery=delivery, inputs=inputs)
+        project = design.write(folder, force=force, delivery=delivery, inputs=inputs, vectors=data)
     out.print(design.report())
     out.print(f"written to {project.path}", highlight=False)
 
 
-def _inputs(model: Path, options: dict[str, Any]) -> dict[str, Any]:
+def _inputs(model: Path, vectors: Path | None, options: dict[str, Any]) -> dict[str, Any]:
     """The file that is compiled, and a hash of all that its folder depends on."""
     from hgq_rtl.project.manifest import request_hash, sha256
 
-    files = [model, Path(options["device"])]
+    files = [model, Path(options["device"]), *([vectors] if vectors else [])]
     data = [path.read_bytes() if path.is_file() else b"" for path in files]
-    request = request_hash(data[0], {**options, "device file": sha256(data[1])})
+    names = ["device file", "vectors"]
+    hashes = {name: sha256(one) for name, one in zip(names, data[1:], strict=False)}
+    request = request_hash(data[0], {**options, **hashes})
     return {"model": model.name, "sha256": sha256(data[0]), "request": request}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hgq_rtl.cosim.golden import golden_vectors
 from hgq_rtl.emit.backend import CoreInfo, Emitted, emit
 from hgq_rtl.emulator import Native, load
 from hgq_rtl.errors import EmulatorError, ScheduleError
@@ -145,15 +146,21 @@ class Design:
         force: bool = False,
         delivery: Delivery | None = None,
         inputs: Mapping[str, Any] | None = None,
+        vectors: Data | None = None,
     ) -> Project:
         """Write the project folder ``out``, whole or not at all.
 
         A project written before is replaced, or left alone if it is the same. ``delivery``: the
         beats of the AXI4-Stream shell, where layers are placed, and other choices about the
-        folder. ``inputs``: where the design came from, for the manifest. Raises ProjectError if
-        ``out`` is no project, or, without ``force``, if somebody changed it.
+        folder. ``inputs``: where the design came from, for the manifest. ``vectors``: data, as
+        ``predict`` takes them, that the testbenches of the folder run beside corner, random and
+        directed vectors. Raises ProjectError if ``out`` is no project, or, without ``force``, if
+        somebody changed it; NumberError or CosimError for unusable data.
         """
-        report = self.report().facts
+        data = None if vectors is None else self.interface.input_integers(vectors)
+        golden = golden_vectors(self.scheduled, self.interface, data)
+        verification = {"vectors": golden.counts, "coverage": golden.coverage.counts()}
+        report = {**self.report().facts, "verification": verification}
         core = Core(
             name=self.name,
             graph=self.scheduled,
@@ -175,6 +182,7 @@ class Design:
             model_hash=self.model_hash,
             delivery=delivery or Delivery(),
             inputs=dict(inputs or {}),
+            golden=golden,
         )
         return replace(write_project(core, out, force=force), reference=self.reference)
 

@@ -132,7 +132,8 @@ def report(name: str, shell: Shell, sent: Sequence[tuple[int | None, bool]], fou
         want = [format(beat, form) for beat in shell.expected[vector]]
         if [one[0] for one in got] != want:
             mismatches += 1
-            wrong.append({"vector": vector, "sample": index, "rtl": [one[0] for one in got]})
+            rtl = [one[0] for one in got]
+            wrong.append({"vector": vector, "sample": index, "rtl": rtl, "wanted": want})
     PASSES[name] = {
         "vectors": len(sent),
         "mismatches": mismatches,

@@ -23,6 +23,7 @@ class Bench:
         self.outputs = [getattr(dut, bus["bus"]) for bus in facts["outputs"]]
         self.formats = [f"0{bus['width']}b" for bus in facts["outputs"]]
         self.masks = [(1 << bus["width"]) - 1 for bus in facts["inputs"]]
+        self.output_masks = [(1 << bus["width"]) - 1 for bus in facts["outputs"]]
         self.stimuli = read_vectors(folder / "inputs.hex", len(self.inputs))
         self.expected = read_vectors(folder / "outputs.hex", len(self.outputs))
         if len(self.stimuli) != len(self.expected):

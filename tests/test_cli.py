@@ -82,6 +82,9 @@ def test_verify_with_data_and_keras(folder):
          "Example: dense_1=SLR1."),
         (["compile", "{}/tiny.keras", "{}/new", "--clock-ns", "2", "--input", "x=1"],
          "ConfigError: --input is written NAME=k,i,f. Received: 'x=1'. Example: --input x=1,3,8."),
+        (["compile", "{}/tiny.keras", "{}/new", "--clock-ns", "2", "--vectors", "{}/none.npy"],
+         "ConfigError: '{}/none.npy' is not a NumPy file. Received: FileNotFoundError: "
+         "[Errno 2] No such file or directory: '{}/none.npy'."),
         (["verify", "{}/out", "--model", "{}/tiny.keras"],
          "ConfigError: --model needs the inputs to compare on. Pass --data as well."),
     ],
@@ -111,5 +114,8 @@ def test_compiling_again_does_only_what_is_new(folder, monkeypatch):
     assert compile("--clock-ns", "4").startswith("written to")
     assert json.loads(manifest.read_text())["clock_ns"] == 4.0
     (folder / "out/rtl/tiny.v").write_text("// mine")
-    assert compile("--clock-ns", "4", "--force").startswith("written to")
-    assert compile("--clock-ns", "4") == "up to date"
+    data = ("--vectors", str(folder / "x.npy"))
+    assert compile("--clock-ns", "4", "--force", *data).startswith("written to")
+    assert compile("--clock-ns", "4", *data) == "up to date"
+    facts = json.loads((folder / "out/report.json").read_text())["verification"]
+    assert facts["vectors"]["data"] == 200

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "synth": {"project", "errors"},
     "doctor": set(),
     "design": {
+        "cosim",
         "emit",
         "emulator",
         "errors",

@@ -86,6 +86,8 @@ def valid_fault(subject: Subject, found: Mapping[str, Any], name: str) -> CosimE
     seen = found["latency_seen"]
     if seen is None:
         what = f"valid_out never rises; expected {_clocks(subject.latency)} after valid_in"
+    elif seen < 0:
+        what = f"valid_out is {found['first_valid_error']}, before any vector"
     elif seen != subject.latency:
         what = f"valid_out first rises {_clocks(seen)} after valid_in, expected {subject.latency}"
     else:

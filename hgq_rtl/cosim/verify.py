@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 from rich.console import Console
 
@@ -19,14 +18,13 @@ from hgq_rtl.cosim.compare import (
     rtl_fault,
     valid_fault,
 )
+from hgq_rtl.cosim.coverage import Counts, sentence
+from hgq_rtl.cosim.golden import Golden, golden_vectors
 from hgq_rtl.cosim.run import run_regression
 from hgq_rtl.cosim.subject import Subject
-from hgq_rtl.cosim.vectors import corner_vectors, hex_lines, input_types, random_vectors
+from hgq_rtl.cosim.vectors import hex_lines
 from hgq_rtl.errors import CosimError
-from hgq_rtl.fixed import INT64_BITS, Ints
-from hgq_rtl.ir.evaluate import evaluate
-from hgq_rtl.ir.graph import Graph
-from hgq_rtl.ir.interface import Interface
+from hgq_rtl.fixed import Ints
 
 Data = ArrayLike | Mapping[str, ArrayLike] | list[ArrayLike]
 """One array, a list of them, or a dictionary by port name."""
@@ -44,6 +42,8 @@ class VerifyResult:
     """Vectors at the ends of the intervals."""
     random: int
     """Seeded random vectors."""
+    directed: int
+    """Vectors that reach what the others miss."""
     with_gaps: int
     """Of all these, how many ran a second time with gaps in valid_in."""
     keras: int
@@ -56,20 +56,25 @@ class VerifyResult:
     """Seconds to build the simulator."""
     run_s: float
     """Seconds of simulation."""
+    coverage: Mapping[str, Counts]
+    """Points reached by the vectors, by kind; see ``hgq_rtl.cosim.coverage``."""
     reference: str = "Keras"
 
     @property
     def vectors(self) -> int:
         """All vectors."""
-        return self.data + self.corner + self.random
+        return self.data + self.corner + self.random + self.directed
 
     def __str__(self) -> str:
         keras = f"; {self.keras} equal to {self.reference}" if self.keras else ""
         keras += f"; {self.axis} through AXI4-Stream" if self.axis else ""
+        directed = f", {self.directed} directed" if self.directed else ""
+        sorts = f"{self.data} data, {self.corner} corner, {self.random} random{directed}"
         return (
-            f"{self.vectors} vectors, every bit equal ({self.data} data, {self.corner} corner, "
-            f"{self.random} random; {self.with_gaps} again with gaps in valid_in{keras}); "
-            f"latency {self.latency}; build {self.build_s:.1f} s, run {self.run_s:.1f} s"
+            f"{self.vectors} vectors, every bit equal ({sorts}; "
+            f"{self.with_gaps} again with gaps in valid_in{keras}); "
+            f"latency {self.latency}; coverage: {sentence(self.coverage)}; "
+            f"build {self.build_s:.1f} s, run {self.run_s:.1f} s"
         )
 
 
@@ -84,7 +89,7 @@ def verify(
     work: Path | None = None,
     console: Console | None = None,
 ) -> VerifyResult:
-    """Simulate data, corner and random vectors; raise CosimError at the first difference.
+    """Simulate data, corner, random and directed vectors; raise CosimError at the first difference.
 
     ``y_expected``: Keras's outputs for ``x``. ``axis``: send them through the AXI4-Stream shell
     as well, with gaps, back-pressure and resets. ``work``: where the simulator is built and the
@@ -93,19 +98,15 @@ def verify(
     """
     if y_expected is not None and x is None:
         raise CosimError("y_expected needs the inputs that it belongs to", hint="Pass x as well")
-    types = input_types(subject.interface)
-    data = np.empty((0, len(types)), dtype=np.int64)
-    if x is not None:
-        data = subject.interface.input_integers(x)
-    corner = corner_vectors(types)
-    drawn = random_vectors(types, random, seed)
-    inputs = np.concatenate([data, corner, drawn])
+    data = None if x is None else subject.interface.input_integers(x)
+    golden = golden_vectors(subject.graph, subject.interface, data, random, seed)
+    inputs = golden.inputs
     keras = None
     if y_expected is not None:
-        keras = keras_outputs(subject.interface.outputs, y_expected, len(data))
-    expected = Expected(output_integers(subject.graph, subject.interface, inputs), keras)
+        keras = keras_outputs(subject.interface.outputs, y_expected, golden.data)
+    expected = Expected(golden.outputs, keras)
     work = work or subject.sim / "sim_build"
-    _write_vectors(subject, inputs, expected.ir, work)
+    _write_vectors(subject, golden, work)
 
     console = console or Console(stderr=True)
     with console.status(f"{subject.name}: preparing") as status:
@@ -120,35 +121,23 @@ def verify(
             shell = run_regression(subject.sim, work, axis=True, announce=announce)
             check_shell(subject, len(inputs), shell.result)
     return VerifyResult(
-        data=len(data),
-        corner=len(corner),
-        random=len(drawn),
+        **golden.counts,
         with_gaps=min(len(inputs), GAP_VECTORS),
         keras=0 if keras is None else len(keras),
         latency=subject.latency,
         axis=len(inputs) if axis else 0,
         build_s=done.build_s,
         run_s=done.run_s,
+        coverage=golden.coverage.counts(),
         reference=subject.reference,
     )
 
 
-def output_integers(graph: Graph, interface: Interface, inputs: Ints) -> Ints:
-    """Output port integers of the graph: a port may have a finer exponent than its node."""
-    n = evaluate(graph, inputs)
-    types = [t for port in interface.outputs for t in port.types]
-    for j, (node, port) in enumerate(zip(graph.outputs, types, strict=True)):
-        if not node.type.is_zero and node.type.exp != port.exp:
-            n = n.astype(object) if port.width > INT64_BITS else n
-            n[:, j] <<= node.type.exp - port.exp
-    return n
-
-
-def _write_vectors(subject: Subject, inputs: Ints, outputs: Ints, work: Path) -> None:
+def _write_vectors(subject: Subject, golden: Golden, work: Path) -> None:
     folder = work / "vectors"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "inputs.hex").write_text(hex_lines(subject.interface.inputs, inputs))
-    (folder / "outputs.hex").write_text(hex_lines(subject.interface.outputs, outputs))
+    (folder / "inputs.hex").write_text(hex_lines(subject.interface.inputs, golden.inputs))
+    (folder / "outputs.hex").write_text(hex_lines(subject.interface.outputs, golden.outputs))
 
 
 def check_result(

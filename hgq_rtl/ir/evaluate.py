@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from hgq_rtl.fixed import INT64_BITS, Ints, common_exp
 from hgq_rtl.ir.graph import Graph, toposort
 from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.ops import CAST, DOT, INPUT
+
+Observer = Callable[[Node, Sequence[Ints], Ints], None]
+"""Is shown every node that is computed, with the integers of its arguments and its own."""
 
 
 def _needs_big(node: Node) -> bool:
@@ -26,7 +29,9 @@ def _needs_big(node: Node) -> bool:
     return bits > INT64_BITS
 
 
-def evaluate_nodes(feeds: Mapping[Node, Ints], wanted: Iterable[Node]) -> dict[Node, Ints]:
+def evaluate_nodes(
+    feeds: Mapping[Node, Ints], wanted: Iterable[Node], observe: Observer | None = None
+) -> dict[Node, Ints]:
     """The integers of the ``wanted`` nodes. ``feeds``: node to integers, all of one shape.
 
     Inputs must be fed; any other node may be. Values are freed after their last use, so the
@@ -54,13 +59,15 @@ def evaluate_nodes(feeds: Mapping[Node, Ints], wanted: Iterable[Node]) -> dict[N
         if value.dtype == object and node.type.width <= INT64_BITS:
             value = value.astype(np.int64)
         values[node] = value
+        if observe is not None:
+            observe(node, args, value)
         for arg in set(node.args):
             if last[arg] is node and arg not in keep:
                 del values[arg]
     return {node: values[node] for node in wanted}
 
 
-def evaluate(graph: Graph, inputs: Ints) -> Ints:
+def evaluate(graph: Graph, inputs: Ints, observe: Observer | None = None) -> Ints:
     """Output integers of shape (samples, outputs) from input integers (samples, inputs).
 
     Column j holds integers at the exponent of ``graph.inputs[j].type`` (or of the output). Raises
@@ -83,7 +90,7 @@ def evaluate(graph: Graph, inputs: Ints) -> Ints:
                 received=f"{int(column[sample])} in sample {sample}",
             )
         feeds[node] = column
-    values = evaluate_nodes(feeds, graph.outputs)
+    values = evaluate_nodes(feeds, graph.outputs, observe)
     big = any(v.dtype == object for v in values.values())
     out = np.empty((len(inputs), len(graph.outputs)), dtype=object if big else np.int64)
     for j, node in enumerate(graph.outputs):

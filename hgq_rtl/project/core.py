@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from hgq_rtl.cosim.golden import Golden, golden_vectors
 from hgq_rtl.emit.axis import Axis, plan_axis
 from hgq_rtl.emit.backend import CoreInfo, Emitted
 from hgq_rtl.errors import ProjectError
@@ -49,6 +51,13 @@ class Core:
     delivery: Delivery = field(default_factory=Delivery)
     report_page: str = ""
     """The report as HTML, if there is one."""
+    golden: Golden | None = None
+    """Test vectors; without them, corner, random and directed ones are made."""
+
+    @cached_property
+    def vectors(self) -> Golden:
+        """The test vectors of the folder."""
+        return self.golden or golden_vectors(self.graph, self.interface)
 
     @property
     def info(self) -> CoreInfo:

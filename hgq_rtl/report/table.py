@@ -104,7 +104,7 @@ def measured_table(facts: Mapping[str, Any], found: Sequence[Measured]) -> Table
 
 
 def remarks(facts: Mapping[str, Any]) -> Iterator[Text]:
-    """The exactness statement and the assumed ranges of the inputs."""
+    """The exactness statement, what test vectors cover, and the assumed ranges of the inputs."""
     exact = facts.get("exactness")
     if exact:
         reference = exact.get("reference", "Keras")
@@ -120,6 +120,13 @@ def remarks(facts: Mapping[str, Any]) -> Iterator[Text]:
             f"(at most {worst} significant bits); "
             f"{exact.get('values_compared', 0)} {values} compared while lowering"
         )
+    if tests := facts.get("verification"):
+        sorts = [f"{count} {sort}" for sort, count in tests["vectors"].items() if count]
+        reached = [
+            f"{kind} {one['reached']} of {one['points'] - one['unreachable']}"
+            for kind, one in tests["coverage"].items()
+        ]
+        yield Text(f"test vectors: {', '.join(sorts)}; they reach {', '.join(reached)}")
     for port in facts["inputs"]:
         low, high = port["range"]
         yield Text(

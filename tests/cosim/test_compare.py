@@ -12,8 +12,9 @@ from hgq_rtl.cosim.compare import (
     rtl_fault,
     valid_fault,
 )
+from hgq_rtl.cosim.coverage import output_integers
 from hgq_rtl.cosim.subject import Signal, Subject
-from hgq_rtl.cosim.verify import GAP_VECTORS, check_result, output_integers, verify
+from hgq_rtl.cosim.verify import GAP_VECTORS, check_result, verify
 from hgq_rtl.errors import CosimError
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph

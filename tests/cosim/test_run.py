@@ -1,6 +1,4 @@
-import json
 import runpy
-from pathlib import Path
 
 import pytest
 
@@ -104,58 +102,3 @@ def test_empty_path_lacks_everything_but_cocotb(tmp_path, monkeypatch):
     monkeypatch.delenv("CXX", raising=False)
     lines = simulator()["missing"]()
     assert [line.split(":")[0] for line in lines] == ["c++", "make", "perl"]
-
-
-def judge(tmp_path, passes, kind="build", beats=2):
-    (tmp_path / "bench.json").write_text(json.dumps({"axis": {"in_beats": beats}}))
-    (tmp_path / "run.py").write_text((Path(asset_folder("sim")) / "run.py").read_text())
-    run = runpy.run_path(str(tmp_path / "run.py"), {"simulator": None})
-    result = tmp_path / "result.json"
-    if passes is not None:
-        result.write_text(json.dumps({"passes": passes}))
-    return run["judge"](result, kind)
-
-
-@pytest.mark.parametrize(
-    ("changes", "status"),
-    [
-        ({}, 0),
-        ({"mismatches": 1}, 1),
-        ({"valid_errors": 1}, 1),
-        ({"vectors": 0}, 1),
-    ],
-)
-def test_exit_status_of_the_regression(tmp_path, monkeypatch, changes, status):
-    monkeypatch.syspath_prepend(str(asset_folder("sim")))
-    good = {"vectors": 2, "mismatches": 0, "valid_errors": 0}
-    assert judge(tmp_path, {"back_to_back": good, "with_gaps": good | changes}) == status
-
-
-@pytest.mark.parametrize(
-    ("changes", "beats", "status"),
-    [
-        ({}, 2, 0),
-        ({"cut_short": {"vectors": 0, "mismatches": 0, "protocol_errors": 0}}, 2, 1),
-        ({"reset_midway": {"vectors": 2, "mismatches": 1, "protocol_errors": 0}}, 2, 1),
-        ({"full_rate": {"vectors": 2, "mismatches": 0, "protocol_errors": 1}}, 2, 1),
-        ({"cut_short": None}, 2, 1),
-        ({"cut_short": None}, 1, 0),
-        ({"back_pressure": None}, 1, 1),
-    ],
-)
-def test_exit_status_of_the_stream_regression(tmp_path, monkeypatch, changes, beats, status):
-    monkeypatch.syspath_prepend(str(asset_folder("sim")))
-    good = {"vectors": 2, "mismatches": 0, "protocol_errors": 0}
-    names = ("full_rate", "back_pressure", "cut_short", "reset_midway")
-    passes = {**dict.fromkeys(names, good), **changes}
-    passes = {name: found for name, found in passes.items() if found is not None}
-    assert judge(tmp_path, passes, "axis", beats) == status
-
-
-def test_exit_status_without_a_pass_or_a_result(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(asset_folder("sim")))
-    good = {"vectors": 2, "mismatches": 0, "valid_errors": 0}
-    assert judge(tmp_path, {"back_to_back": good}) == 1
-    assert judge(tmp_path, {}) == 1
-    (tmp_path / "result.json").unlink()
-    assert judge(tmp_path, None) == 2

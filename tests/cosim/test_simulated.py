@@ -1,8 +1,10 @@
 """With a real simulator. One work folder serves all, so that Verilator's own files build once."""
 
 import os
+import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -49,6 +51,14 @@ def sums(x, b):
     return [y.astype(np.float32), (2 * b).astype(np.float32)]
 
 
+def failures(project):
+    """The messages of failed test cases, by JUnit file."""
+    found = {}
+    for file in sorted((project.path / "sim/junit").glob("*.xml")):
+        found[file.stem] = [f.get("message") for f in ElementTree.parse(file).iter("failure")]
+    return found
+
+
 DATA = (np.array([[0.25, 0, 2], [-2, 0, 0], [1.75, 0, 7]]), np.array([3.0, 1, 0]))
 
 
@@ -58,7 +68,7 @@ def test_every_bit_of_every_vector(project):
     assert (result.vectors, result.with_gaps, result.latency) == (1016, 1016, 2)
     assert str(result).startswith(
         "1016 vectors, every bit equal (3 data, 13 corner, 1000 random; 1016 again with gaps in "
-        "valid_in; 3 equal to Keras); latency 2; build "
+        "valid_in; 3 equal to Keras); latency 2; coverage: output bits 34 of 34; build "
     )
 
 
@@ -92,10 +102,14 @@ def test_delivered_regression_runs_alone_and_can_fail(project, mutate):
     assert good.returncode == 0, good.stdout + good.stderr
     assert "back_to_back: 1013 vectors, 0 wrong, 0 valid errors" in good.stdout
     assert good.stdout.rstrip().splitlines()[-2] == "PASS"
+    assert "coverage: output bits 34 of 34\n" in good.stdout
+    assert failures(project) == {"axis": [], "core": []}
     mutate("layer.v", "z_r <= b_r;", "z_r <= b_r | 3'd4;")
     bad = make()
     assert bad.returncode == 2
     assert "FAIL" in bad.stdout
+    first = failures(project)["core"][0]
+    assert re.match(r"vector \d+: found 0x\w+ 0x[4-7], expected 0x\w+ 0x[0-3]; \d+ of 1013 ", first)
 
 
 def test_flipped_operator_is_found_and_named(project, mutate):
@@ -116,14 +130,27 @@ def test_missing_register_in_the_data_is_not_blamed_on_a_node(project, mutate):
 
 
 @pytest.mark.parametrize(
-    ("new", "what"),
+    ("old", "new", "what"),
     [
-        ("valid_out = 1'b1", "valid_out first rises 0 clocks after valid_in, expected 2"),
-        ("valid_out = v0", "valid_out first rises 1 clock after valid_in, expected 2"),
+        (
+            "v0 = 0, v1 = 0",
+            "v0 = 0, v1 = 1",
+            "valid_out is 1 at clock 0, expected 0, before any vector",
+        ),
+        (
+            "valid_out = v1",
+            "valid_out = 1'b1",
+            "valid_out is 1 at clock 0, expected 0, before any vector",
+        ),
+        (
+            "valid_out = v1",
+            "valid_out = v0",
+            "valid_out first rises 1 clock after valid_in, expected 2",
+        ),
     ],
 )
-def test_wrong_valid(project, mutate, new, what):
-    mutate("tiny.v", "valid_out = v1", new)
+def test_wrong_valid(project, mutate, old, new, what):
+    mutate("tiny.v", old, new)
     assert f"design 'tiny' (back to back): {what}" in failure(project)
 
 

@@ -25,6 +25,7 @@ FILES = sorted(
         *("rtl/component.xml", "rtl/layer.v", "rtl/tiny.v", "rtl/tiny_axis.v", "rtl/tiny_packed.v"),
         *("rtl/tiny_sv.sv", "rtl/tiny_vhdl.vhd"),
         *("sim/Makefile", "sim/axis.py", "sim/bench.json", "sim/bench.py", "sim/probe.py"),
+        *("sim/judge.py", "sim/junit.awk", "sim/vectors/coverage.json"),
         *("sim/run.py", "sim/simulator.py", "sim/sources.mk", "sim/testbench.py", "sim/tiny_tb.v"),
         *("sim/vectors/inputs.hex", "sim/vectors/outputs.hex"),
         *(f"vivado/{name}.tcl" for name in ("common", "package_ip", "project", "synth")),
@@ -154,7 +155,12 @@ def test_changes_are_never_lost_without_force(tmp_path, written):
 
 def test_what_tools_leave_is_not_a_change(tmp_path, written):
     outputs = (
-        *("sim/sim_build/build/Vtop.o", "sim/__pycache__/run.pyc", "vivado/reports/timing.txt"),
+        *(
+            "sim/sim_build/build/Vtop.o",
+            "sim/__pycache__/run.pyc",
+            "sim/junit/core.xml",
+            "vivado/reports/timing.txt",
+        ),
         *("vivado/project/tiny.xpr", "vivado.jou", "zynq/tiny.bit", "zynq/exact/__pycache__/a.pyc"),
         *("quartus/db/x", "quartus/tiny.qsf", "yosys/netlist.json", "yosys/ecp5_route.json"),
     )

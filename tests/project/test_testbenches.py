@@ -1,8 +1,10 @@
 """The delivered testbench in Verilog: right designs pass, wrong ones and no vectors do not."""
 
+import os
 import shutil
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -43,11 +45,47 @@ def mutate(written):
 COUNTS = "back to back: 1013 vectors compared\nwith gaps: 1013 vectors compared\nPASS\n"
 
 
+def failures(folder, name="icarus"):
+    """The messages of failed test cases in the JUnit file of a testbench."""
+    file = folder / f"sim/junit/{name}.xml"
+    return [failure.get("message") for failure in ElementTree.parse(file).iter("failure")]
+
+
 @needs("iverilog")
 def test_right_design_passes(written):
     status, text = make(written, "icarus")
     assert status == 0, text
     assert COUNTS in text
+    assert failures(written) == []
+
+
+FAKE = """#!/bin/sh
+case $0 in
+  *xsim) cat {out} ;;
+  *) exit 0 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("prints", "status", "what"),
+    [
+        (COUNTS, 0, []),
+        ("vector 7: y is wrong\n" + COUNTS.replace("PASS", "FAIL: 1 errors"), 2,
+         ["vector 7: y is wrong"]),
+        ("back to back: 0 vectors compared\nFAIL: 1 errors\n", 2, ["no vector ran"]),
+        ("back to back: 10 vectors compared\nsegmentation fault\n", 2,
+         ["the simulator ended without PASS"]),
+    ],
+)  # fmt: skip
+def test_xsim_is_judged_by_what_it_prints(written, tmp_path, prints, status, what):
+    (tmp_path / "out").write_text(prints)
+    for tool in ("xvlog", "xelab", "xsim"):
+        (tmp_path / tool).write_text(FAKE.format(out=tmp_path / "out"))
+        (tmp_path / tool).chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    assert make(written, "xsim", env=env)[0] == status
+    assert failures(written, "xsim") == what
 
 
 @pytest.mark.cosim
@@ -62,6 +100,7 @@ def test_right_and_wrong_designs_in_verilator(tmp_path):
     status, text = make(path, "verilator")
     assert status != 0
     assert "FAIL: " in text
+    assert "y is wrong" in failures(path, "verilator")[0]
 
 
 @needs("iverilog")
@@ -85,6 +124,7 @@ def test_wrong_design_fails(written, mutate, file, old, new, what):
     assert what in text
     assert "\nFAIL: " in text
     assert "PASS" not in text
+    assert what in failures(written)[0]
 
 
 @needs("iverilog")
@@ -106,6 +146,7 @@ def test_bad_vectors_fail(written, tmp_path, inputs, outputs, what):
     assert status != 0
     assert what in text
     assert "PASS" not in text
+    assert failures(written)
 
 
 def test_missing_tools_are_named(written, tmp_path):

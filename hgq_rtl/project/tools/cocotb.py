@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
+import hashlib
+import json
 
 from hgq_rtl.assets import asset_folder
-from hgq_rtl.cosim.vectors import corner_vectors, hex_lines, input_types, random_vectors
-from hgq_rtl.cosim.verify import output_integers
+from hgq_rtl.cosim.coverage import sentence
+from hgq_rtl.cosim.golden import Golden
+from hgq_rtl.cosim.vectors import hex_lines
 from hgq_rtl.emit.axis import axis_latency
 from hgq_rtl.project.core import Core
 from hgq_rtl.project.ports import buses
 from hgq_rtl.project.templates import fill, json_text
 from hgq_rtl.project.tools.tool import Tool, values
 
-VECTORS = 1000
-"""Random vectors of the regression in the folder; the corner vectors come on top."""
-PROGRAMS = ("Makefile", "bench.py", "probe.py", "run.py", "simulator.py", "testbench.py")
+PROGRAMS = (
+    *("Makefile", "bench.py", "judge.py", "junit.awk", "probe.py", "run.py"),
+    *("simulator.py", "testbench.py"),
+)
 
 
 def _files(core: Core) -> dict[str, str]:
@@ -40,16 +43,34 @@ def _files(core: Core) -> dict[str, str]:
             },
         }
     )
-    types = input_types(core.interface)
-    inputs = np.concatenate([corner_vectors(types), random_vectors(types, VECTORS, seed=0)])
-    outputs = output_integers(core.graph, core.interface, inputs)
-    files["sim/vectors/inputs.hex"] = hex_lines(core.interface.inputs, inputs)
-    files["sim/vectors/outputs.hex"] = hex_lines(core.interface.outputs, outputs)
+    golden = core.vectors
+    inputs = hex_lines(core.interface.inputs, golden.inputs)
+    files["sim/vectors/inputs.hex"] = inputs
+    files["sim/vectors/outputs.hex"] = hex_lines(core.interface.outputs, golden.outputs)
+    files["sim/vectors/coverage.json"] = _coverage(golden, inputs)
     return files
 
 
+def _coverage(golden: Golden, inputs: str) -> str:
+    """What each vector is, and the first that reaches each point; a line per place."""
+    facts = {
+        "inputs_sha256": hashlib.sha256(inputs.encode()).hexdigest(),
+        "vectors": golden.counts,
+        "counts": golden.coverage.counts(),
+        "first": "the vector that reaches each point first; -1: none does, -2: none can",
+    }
+    lines = [json.dumps(row) for row in golden.coverage.rows()]
+    places = ",\n".join(lines)
+    return f'{json.dumps(facts, indent=1)[:-2]},\n "places": [\n{places}\n]}}\n'
+
+
 def _guide(core: Core) -> str:
-    return fill("sim/README.md", **values(core))
+    return fill(
+        "sim/README.md",
+        **values(core),
+        vectors=core.vectors.counts,
+        coverage=sentence(core.vectors.coverage.counts()),
+    )
 
 
-TOOL = Tool("Simulate", _files, _guide, ("sim/sim_build/*", "sim/__pycache__/*", "sim/results.xml"))
+TOOL = Tool("Simulate", _files, _guide, ("sim/sim_build/*", "sim/__pycache__/*", "sim/junit/*"))
