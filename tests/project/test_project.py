@@ -25,7 +25,7 @@ FILES = sorted(
         *("rtl/component.xml", "rtl/layer.v", "rtl/tiny.v", "rtl/tiny_axis.v", "rtl/tiny_packed.v"),
         *("rtl/tiny_sv.sv", "rtl/tiny_vhdl.vhd"),
         *("sim/Makefile", "sim/axis.py", "sim/bench.json", "sim/bench.py", "sim/probe.py"),
-        *("sim/judge.py", "sim/junit.awk", "sim/vectors/coverage.json"),
+        *("sim/handshake.py", "sim/judge.py", "sim/junit.awk", "sim/vectors/coverage.json"),
         *("sim/run.py", "sim/simulator.py", "sim/sources.mk", "sim/testbench.py", "sim/tiny_tb.v"),
         *("sim/vectors/inputs.hex", "sim/vectors/outputs.hex"),
         *(f"vivado/{name}.tcl" for name in ("common", "package_ip", "project", "synth")),
