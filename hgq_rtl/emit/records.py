@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hgq_rtl.emit import headers
 from hgq_rtl.emit.backend import CoreInfo, Emitted
 from hgq_rtl.emit.names import Names, comment
-from hgq_rtl.emit.verilog_top import VALID_IN, VALID_OUT
+from hgq_rtl.emit.plan import VALID_IN, VALID_OUT
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.interface import Interface
 

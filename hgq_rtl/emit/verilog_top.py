@@ -2,71 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hgq_rtl.emit import headers
-from hgq_rtl.emit.backend import CoreInfo, Emitted
-from hgq_rtl.emit.names import Names
-from hgq_rtl.emit.partition import CLOCK, Module, Partition, partition, resolve
+from hgq_rtl.emit.backend import Emitted
+from hgq_rtl.emit.partition import CLOCK, Module, resolve
+from hgq_rtl.emit.plan import CORE, VALID, VALID_IN, VALID_OUT, Plan
 from hgq_rtl.fixed import Fixed
-from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Node
 
-VALID_IN, VALID_OUT, VALID = "valid_in", "valid_out", "valid"
-SHELLS = ("_axis", "_sv", "_sv_types", "_vhdl", "_vhdl_types", "_tb")
-"""Suffixes of the modules and packages around a core, which no layer may take."""
-LIBRARY = ("ternary_adder",)
-"""Modules of rtl_templates/ that layers may use: no layer may take their names."""
 
-
-def assemble(
-    graph: Graph,
-    interface: Interface,
-    info: CoreInfo,
-    convert: Callable[[Sequence[Module]], list[str]],
-) -> Emitted:
+def assemble(plan: Plan, convert: Callable[[Sequence[Module]], list[str]]) -> Emitted:
     """All files of a design; ``convert`` gives the text of the layer modules."""
-    modules = Names(*LIBRARY)
-    top = modules(info.name)
-    packed_top = modules(f"{top}_packed")
-    for suffix in SHELLS:
-        modules(f"{top}{suffix}")
-    names = Names(CLOCK, VALID_IN, VALID_OUT, VALID)
-    inputs = _element_names(interface.inputs, names)
-    outputs = _element_names(interface.outputs, names)
-    ports = {n: name for n, name in zip(graph.inputs, inputs, strict=True) if name}
-    parts = partition(graph, ports, f"{top}_glue", modules)
-    instances = {m.name: names(f"u_{m.name}") for m in parts.modules}
-    signals = {
-        node: name if module is None else f"{instances[module.name]}.{name}"
-        for node, (module, name) in parts.signals.items()
-    }
-    packed_names = Names(CLOCK, VALID_IN, VALID_OUT, "core")
-    packed = {
-        port.name: packed_names(port.name)
-        for port in (*interface.inputs, *interface.outputs)
-        if port.width
-    }
-    header = headers.core(info, interface, inputs, outputs)
+    modules = plan.parts.modules
+    header = headers.core(plan.info, plan.interface, plan.inputs, plan.outputs)
     files = {
-        f"{module.name}.v": headers.layer(info, module, top) + text
-        for module, text in zip(parts.modules, convert(parts.modules), strict=True)
+        f"{module.name}.v": headers.layer(plan.info, module, plan.top) + text
+        for module, text in zip(modules, convert(modules), strict=True)
     }
-    files[f"{top}.v"] = header + _top(
-        graph, interface, info, top, parts, instances, names, inputs, outputs
-    )
-    files[f"{packed_top}.v"] = header + _packed(interface, top, packed_top, packed, inputs, outputs)
-    placed = {m.scope: instances[m.name] for m in parts.modules if m.scope}
-    return Emitted(top, files, inputs, outputs, packed, signals, placed)
-
-
-def _element_names(ports: Sequence[Port], names: Names) -> tuple[str, ...]:
-    return tuple(
-        names(port.element_name(i)) if port.types[i].width else ""
-        for port in ports
-        for i in range(port.size)
-    )
+    files[f"{plan.top}.v"] = header + _top(plan)
+    files[f"{plan.packed_top}.v"] = header + _packed(plan)
+    return plan.emitted(files)
 
 
 def _types(ports: Sequence[Port]) -> list[Fixed]:
@@ -116,41 +73,27 @@ def _valid(latency: int) -> list[str]:
     ]
 
 
-def _top(
-    graph: Graph,
-    interface: Interface,
-    info: CoreInfo,
-    top: str,
-    parts: Partition,
-    instances: dict[str, str],
-    names: Names,
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-) -> str:
-    wire: dict[Node, str] = {n: p for n, p in zip(graph.inputs, inputs, strict=True) if p}
+def _top(plan: Plan) -> str:
+    wire, interface = plan.wires, plan.interface
     declared = []
-    for module in parts.modules:
+    for module in plan.parts.modules:
         declared.append("")
-        for node, port in module.exports.items():
-            wire[node] = names(f"{module.name}_{port}")
+        for node in module.exports:
             declared.append(f"  wire {_bits(node.type.width)}{wire[node]};")
     placed = []
-    for module in parts.modules:
+    for module in plan.parts.modules:
         pins = [(CLOCK, CLOCK)] if module.clocked else []
         pins += [(port, wire[node]) for port, node in module.imports.items()]
         pins += [(port, wire[node]) for node, port in module.exports.items()]
-        placed += ["", f"  {module.name} {instances[module.name]} ("]
+        placed += ["", f"  {module.name} {plan.instances[module.name]} ("]
         placed += [",\n".join(f"    .{port}({net})" for port, net in pins), "  );"]
-    ends = [
-        f"  assign {name} = {_widened(node, t, wire)};"
-        for name, node, t in zip(outputs, graph.outputs, _types(interface.outputs), strict=True)
-        if name
-    ]
+    outputs = zip(plan.outputs, plan.graph.outputs, _types(interface.outputs), strict=True)
+    ends = [f"  assign {name} = {_widened(node, t, wire)};" for name, node, t in outputs if name]
     lines = [
-        f"module {top} (",
-        _ports(_element_ports(interface, inputs, outputs)),
+        f"module {plan.top} (",
+        _ports(_element_ports(interface, plan.inputs, plan.outputs)),
         ");",
-        *_valid(info.latency),
+        *_valid(plan.info.latency),
         *declared,
         *placed,
         "",
@@ -160,7 +103,7 @@ def _top(
     return "\n".join(lines) + "\n"
 
 
-def _widened(node: Node, port: Fixed, wire: dict[Node, str]) -> str:
+def _widened(node: Node, port: Fixed, wire: Mapping[Node, str]) -> str:
     """A node's wires as bits of a port that may have a finer LSB and more upper bits."""
     t = node.type
     if t.is_const:
@@ -179,19 +122,13 @@ def _widened(node: Node, port: Fixed, wire: dict[Node, str]) -> str:
     return parts[0] if len(parts) == 1 else f"{{{', '.join(parts)}}}"
 
 
-def _packed(
-    interface: Interface,
-    top: str,
-    name: str,
-    packed: dict[str, str],
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-) -> str:
+def _packed(plan: Plan) -> str:
+    packed = plan.packed
     pins = [(CLOCK, CLOCK), (VALID_IN, VALID_IN), (VALID_OUT, VALID_OUT)]
     buses: dict[str, list[tuple[str, str, int]]] = {"input": [], "output": []}
     for way, ports, names in (
-        ("input", interface.inputs, iter(inputs)),
-        ("output", interface.outputs, iter(outputs)),
+        ("input", plan.interface.inputs, iter(plan.inputs)),
+        ("output", plan.interface.outputs, iter(plan.outputs)),
     ):
         for port in ports:
             low = 0
@@ -213,10 +150,10 @@ def _packed(
         ]
     )
     lines = [
-        f"module {name} (",
+        f"module {plan.packed_top} (",
         ports_text,
         ");",
-        f"  {top} core (",
+        f"  {plan.top} {CORE} (",
         ",\n".join(f"    .{port}({net})" for port, net in pins),
         "  );",
         "endmodule",

@@ -20,6 +20,7 @@ from hgq_rtl.assets import asset_folder
 from hgq_rtl.emit import partition as parts
 from hgq_rtl.emit import store, verilog_top, workers
 from hgq_rtl.emit.backend import CoreInfo, Emitted
+from hgq_rtl.emit.plan import plan
 from hgq_rtl.emit.tidy import tidy
 from hgq_rtl.emit.yosys import write_verilog
 from hgq_rtl.errors import EmitError
@@ -380,7 +381,7 @@ class AmaranthBackend:
 
     def emit(self, graph: Graph, interface: Interface, info: CoreInfo) -> Emitted:
         """See ``hgq_rtl.emit.backend.emit``."""
-        emitted = verilog_top.assemble(graph, interface, info, convert)
+        emitted = verilog_top.assemble(plan(graph, interface, info), convert)
         if not any(node.op is SUM3 for node in graph.nodes):
             return emitted
         text = (asset_folder("rtl_templates") / f"{TERNARY}.v").read_text()
