@@ -60,7 +60,7 @@ class Backend(Protocol):
         """The design as text; the graph has been checked already."""
 
 
-BACKENDS = {"amaranth": "hgq_rtl.emit.amaranth:BACKEND"}
+BACKENDS = {"amaranth": "hgq_rtl.emit.amaranth:BACKEND", "vhdl": "hgq_rtl.emit.vhdl:BACKEND"}
 """Name to ``module:object``, imported when asked for."""
 
 

@@ -35,10 +35,14 @@ def mark(start: str, info: CoreInfo, title: str, notes: Sequence[str], rows: Seq
 
 
 def core(
-    info: CoreInfo, interface: Interface, inputs: Sequence[str], outputs: Sequence[str]
+    info: CoreInfo,
+    interface: Interface,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    start: str = "//",
 ) -> str:
     """For the two top modules."""
-    return block(info, _title(info), [FORMAT], port_rows(interface, inputs, outputs))
+    return mark(start, info, _title(info), [FORMAT], port_rows(interface, inputs, outputs))
 
 
 def _title(info: CoreInfo) -> str:
@@ -46,15 +50,20 @@ def _title(info: CoreInfo) -> str:
     return f"{comment(info.name)}: a new sample every clock, result {clocks} later."
 
 
-def layer(info: CoreInfo, module: Module, top: str) -> str:
+def layer(info: CoreInfo, module: Module, top: str, start: str = "//") -> str:
     """For the module of a layer."""
     what = f"layer '{comment(module.scope)}'" if module.scope else "what belongs to no layer"
     rows = [COLUMNS]
     for way, nodes in (("in", module.graph.inputs), ("out", module.graph.outputs)):
         rows += [(module.signals[n], way, *describe(n.type)) for n in nodes if n in module.signals]
     title = f"{module.name}: {what} of {top}, latency {info.latency} clocks in all."
-    note = "A comment such as s6@-3 behind a signal: signed, 6 bits, the LSB is worth 2^-3."
-    return block(info, title, [note], rows)
+    legend = "A comment such as s6@-3 behind a signal: signed, 6 bits, the LSB is worth 2^-3."
+    return mark(start, info, title, [legend], rows)
+
+
+def note(t: Fixed) -> str:
+    """The format of a value for a comment, such as ``s6@-3``."""
+    return f"{'s' if t.signed else 'u'}{t.width}@{t.exp}"
 
 
 def port_rows(interface: Interface, inputs: Sequence[str], outputs: Sequence[str]) -> list[Row]:

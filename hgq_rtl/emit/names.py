@@ -42,7 +42,13 @@ while with xnor xor
 """
 """Reserved in IEEE 1076-2008."""
 
-KEYWORDS = frozenset(f"{_VERILOG} {_VHDL}".split())
+_HIDDEN = """
+ieee natural numeric_std resize rising_edge std_logic std_logic_1164 std_logic_vector to_integer
+to_signed to_unsigned work
+"""
+"""Not reserved in VHDL, but hidden from what we write there by a signal or entity of that name."""
+
+KEYWORDS = frozenset(f"{_VERILOG} {_VHDL} {_HIDDEN}".split())
 
 
 def legal(text: str) -> str:

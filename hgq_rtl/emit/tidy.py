@@ -16,9 +16,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from hgq_rtl.emit import headers
 from hgq_rtl.emit.names import comment
 from hgq_rtl.emit.partition import PARTS, Module
-from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.node import Node
 
 WAKE = "wake"
@@ -146,11 +146,6 @@ def _inline_cuts(parsed: _Parsed) -> None:
         block[:] = [_READ.sub(rename, line) for line in block]
 
 
-def port_note(t: Fixed) -> str:
-    """The format of a value for a comment, such as ``s6@-3``."""
-    return f"{'s' if t.signed else 'u'}{t.width}@{t.exp}"
-
-
 def tidy(body: str, module: Module) -> str:
     """The module's text. ``body``: what follows ``module`` up to ``endmodule`` in Yosys' output."""
     parsed = _parse(body)
@@ -219,7 +214,7 @@ def _statement(
     name: str, parsed: _Parsed, node: Node | None, is_port: bool, starts: bool = False
 ) -> list[str]:
     """Declaration and driver of one signal; ports are declared in the header already."""
-    note = f"  // {port_note(node.type)}" if node is not None else ""
+    note = f"  // {headers.note(node.type)}" if node is not None else ""
     if name in parsed.blocks:
         start = " = 0" if starts else ""
         head = [] if is_port else [f"  reg {parsed.ranges[name]}{name}{start};"]
