@@ -43,8 +43,8 @@ while with xnor xor
 """Reserved in IEEE 1076-2008."""
 
 _HIDDEN = """
-ieee natural numeric_std resize rising_edge std_logic std_logic_1164 std_logic_vector to_integer
-to_signed to_unsigned work
+ieee natural numeric_std resize rising_edge std std_logic std_logic_1164 std_logic_vector to_bits
+to_integer to_signed to_unsigned work
 """
 """Not reserved in VHDL, but hidden from what we write there by a signal or entity of that name."""
 

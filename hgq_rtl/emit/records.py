@@ -35,7 +35,10 @@ class Record:
 
 def records(emitted: Emitted, interface: Interface) -> list[Record]:
     """Inputs, then outputs; elements and tensors of width 0 are left out."""
-    names = Names(CLOCK, VALID_IN, VALID_OUT, "core", "to_bits", *emitted.packed.values())
+    buses = emitted.packed.values()
+    # A bus called to_x_t would hide the function of a type x_t.
+    functions = [bus[3:] for bus in buses if bus.lower().startswith("to_")]
+    names = Names(CLOCK, VALID_IN, VALID_OUT, "core", *buses, *functions)
     found = []
     for way, ports, elements in (
         ("in", interface.inputs, iter(emitted.inputs)),

@@ -10,7 +10,7 @@ from typing import Any
 
 from hgq_rtl.cosim.golden import Golden, golden_vectors
 from hgq_rtl.emit.axis import Axis, plan_axis
-from hgq_rtl.emit.backend import CoreInfo, Emitted
+from hgq_rtl.emit.backend import CoreInfo, Emitted, emit
 from hgq_rtl.errors import ProjectError
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
@@ -76,6 +76,11 @@ class Core:
         """The beats of the AXI4-Stream shell. Raises EmitError where they are impossible."""
         wanted = self.delivery
         return plan_axis(self.emitted.top, self.interface, wanted.in_beat, wanted.out_beat)
+
+    @cached_property
+    def vhdl(self) -> Emitted:
+        """The same core in VHDL."""
+        return emit(self.graph, self.interface, self.info, backend="vhdl")
 
     def __post_init__(self) -> None:
         check_name(self.name)

@@ -11,12 +11,14 @@ from hgq_rtl.project.tools import (
     records,
     stream,
     testbenches,
+    vhdl,
     vivado,
     yosys,
     zynq,
 )
 
 TOOLS = (
+    vhdl.TOOL,
     records.TOOL,
     stream.TOOL,
     cocotb.TOOL,

@@ -23,12 +23,14 @@ def _files(core: Core) -> dict[str, str]:
     ]
     known = {
         **values(core),
+        "vhdl": list(core.vhdl.files),
         "ins": [one for one in tensors if one["way"] == "in"],
         "outs": [one for one in tensors if one["way"] == "out"],
     }
     return {
         "sim/sources.mk": fill("sim/sources.mk", **known),
         f"sim/{core.emitted.top}_tb.v": fill("sim/testbench.v", **known),
+        f"sim/{core.emitted.top}_tb.vhd": fill("sim/testbench.vhd", **known),
     }
 
 
@@ -37,7 +39,7 @@ def _guide(core: Core) -> str:
 
 
 TOOL = Tool(
-    "Testbench in Verilog",
+    "Testbenches in Verilog and VHDL",
     _files,
     _guide,
     ("sim/xsim.dir/*", "sim/*.log", "sim/*.jou", "sim/*.pb", "sim/*.wdb"),
