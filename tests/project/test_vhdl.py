@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -49,11 +50,18 @@ def mutate(written):
         path.write_text(text)
 
 
+def failures(folder):
+    """The messages of failed test cases in the JUnit file."""
+    cases = ElementTree.parse(folder / "sim/junit/ghdl.xml")
+    return [failure.get("message") for failure in cases.iter("failure")]
+
+
 @needs("ghdl")
 def test_right_design_passes(written):
     status, text = make(written)
     assert status == 0, text
     assert f"{COUNTS}PASS\n" in text
+    assert failures(written) == []
 
 
 @needs("ghdl")
@@ -85,6 +93,7 @@ def test_wrong_design_fails(written, mutate, file, old, new, what):
     assert status != 0
     assert what in text
     assert "1013 vectors compared\nFAIL: " in text
+    assert any(what.removeprefix("vector 0: ") in message for message in failures(written))
     assert "PASS" not in text
 
 
