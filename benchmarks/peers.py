@@ -283,13 +283,12 @@ def times(model: Path, stages: int) -> dict[str, Any]:
 def convert_ours(model: Path, device: str, options: Mapping[str, Any]) -> None:
     """In a process of its own: from the model file to a project folder, no layer compared."""
     import hgq_rtl as hr
-    from hgq_rtl.compat.hgq2 import from_hgq2
 
     tag = hashlib.sha256(json.dumps([device, options]).encode()).hexdigest()[:8]
     out = HOME / "out" / f"{model.stem}-ours-{tag}"
     before = os.times()
     design = hr.compile(
-        from_hgq2(model),
+        model,
         device=device,
         name="model",
         register_inputs=True,

@@ -159,7 +159,7 @@ def verify(
     if model is not None:
         if x is None:
             raise ConfigError("--model needs the inputs to compare on", hint="Pass --data as well")
-        from hgq_rtl.lowering.model import load
+        from hgq_rtl.frontend import load
         from hgq_rtl.lowering.reference import Reference
 
         with err.status("running Keras"):

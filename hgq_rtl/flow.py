@@ -33,7 +33,8 @@ def compile(
 ) -> Design:
     """Compile a trained Keras model into pipelined logic, one result per clock.
 
-    ``model``: a functional or Sequential model, or the path of a ``.keras`` file.
+    ``model``: a functional or Sequential model, or the path of a ``.keras`` file, which HGQ 2 may
+    have saved. What a file lowers to is kept on disk: only the first compilation needs Keras.
     ``clock_ns``: the clock period in nanoseconds. ``stages``: how many times the logic is cut, not
     counting registers at the ports; with a clock, as many stages as asked for, without one, the
     fastest clock that so many stages allow. One of the two is needed. ``max_latency_ns``: an error
@@ -58,35 +59,13 @@ def compile(
     load_device(device)
     if name is not None:
         check_name(name)
-    progress("load")
-    from hgq_rtl.lowering import exactness, reference  # Keras is imported here
-    from hgq_rtl.lowering import model as models
-    from hgq_rtl.lowering.naming import identifier
+    from hgq_rtl import frontend
 
-    if isinstance(model, str | PathLike):
-        model = models.load(Path(model))
-    progress("lower")
-    lowered = models.lower(model, inputs)
-    layers = exactness.exactness(lowered)
-    keras_reference = reference.Reference(model, float64=not all(e.float32 for e in layers))
-    notes: dict[str, Any] = {
-        "exactness": {
-            "arithmetic": "float64" if keras_reference.float64 else "float32",
-            "proven": all(e.float64 if keras_reference.float64 else e.float32 for e in layers),
-            "layers": {e.path: e.bits for e in layers if e.bits},
-        },
-        "ebops": models.ebops(model),
-        **models.history(model),
-    }
-    if check_samples:
-        progress("compare with Keras")
-        notes["exactness"]["values_compared"] = reference.check_layers(
-            keras_reference, lowered, check_samples
-        )
+    source = frontend.lower(model, inputs, check_samples, progress)
     return build_design(
-        lowered.graph,
-        lowered.interface,
-        name=name or identifier(model.name),
+        source.graph,
+        source.interface,
+        name=name or source.name,
         clock_ns=clock_ns,
         stages=stages,
         max_latency_ns=max_latency_ns,
@@ -96,8 +75,8 @@ def compile(
         register_inputs=register_inputs,
         register_outputs=register_outputs,
         minimize_registers=minimize_registers,
-        notes=notes,
-        reference=keras_reference,
+        notes=source.notes,
+        reference=source.reference,
         progress=progress,
     )
 

@@ -42,7 +42,8 @@ MAY_IMPORT = {
         "schedule",
         "timing",
     },
-    "flow": {"design", "errors", "lowering", "project", "schedule", "timing"},
+    "frontend": {"cache", "compat", "errors", "ir", "lowering", "project"},
+    "flow": {"design", "errors", "frontend", "lowering", "project", "schedule", "timing"},
     "cli": None,
     "__init__": None,
 }
