@@ -1,6 +1,9 @@
-"""One library's side of benchmarks/pareto.py: accuracy and EBOPs after every epoch, as JSON.
+"""One library's side of benchmarks/pareto.py: EBOPs and accuracy of calibrated models, as JSON.
 
-python pareto_worker.py LIBRARY MNIST.npz     (hgq_rtl or hgq, the import name of HGQ2)
+    python pareto_worker.py LIBRARY MNIST.npz SEEDS EPOCHS EVERY SAMPLES BETA BETA LEARNING_RATE
+
+LIBRARY: hgq_rtl or hgq, the import name of HGQ2. After EVERY epochs a copy of the model is
+calibrated on the training data and tested.
 """
 
 from __future__ import annotations
@@ -13,14 +16,15 @@ from typing import Any
 
 os.environ["KERAS_BACKEND"] = "jax"
 LIBRARY = sys.argv[1]
-SEEDS, EPOCHS, SAMPLES = map(int, sys.argv[3:6])
-FIRST, LAST = map(float, sys.argv[6:8])
+SEEDS, EPOCHS, EVERY, SAMPLES = map(int, sys.argv[3:7])
+FIRST, LAST, LEARNING_RATE = map(float, sys.argv[7:10])
 importlib.import_module(LIBRARY)  # before keras, whose backend it chooses
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 layers = importlib.import_module(f"{LIBRARY}.layers")
+trace_minmax = importlib.import_module(f"{LIBRARY}.utils").trace_minmax
 sugar = importlib.import_module(f"{LIBRARY}.utils.sugar")
 
 
@@ -40,13 +44,22 @@ def beta(epoch: int) -> float:
     return float(FIRST * (LAST / FIRST) ** (epoch / (EPOCHS - 1)))
 
 
+def traced(model: Any, x: Any, test: Any) -> list[float]:
+    """EBOPs and test accuracy after calibration on ``x``; the model stays as it was."""
+    before = model.get_weights()
+    ebops = trace_minmax(model, x, batch_size=len(x))
+    accuracy = model.evaluate(*test, batch_size=len(test[0]), verbose=0, return_dict=True)
+    model.set_weights(before)
+    return [float(ebops), float(accuracy["accuracy"])]
+
+
 def main() -> None:
     with np.load(sys.argv[2], allow_pickle=False) as file:
         x, y = pooled(file["x_train"][:SAMPLES]), file["y_train"][:SAMPLES]
         test = pooled(file["x_test"]), file["y_test"]
     model = network()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(5e-3), loss, metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(LEARNING_RATE), loss, metrics=["accuracy"])
     runs = []
     for seed in range(SEEDS):
         keras.utils.set_random_seed(seed)
@@ -54,12 +67,14 @@ def main() -> None:
         for variable in model.optimizer.variables if seed else ():
             if "learning_rate" not in variable.path:
                 variable.assign(np.zeros(variable.shape))
-        callbacks = [sugar.FreeEBOPs(), sugar.BetaScheduler(beta)]
-        history = model.fit(
-            x, y, batch_size=500, epochs=EPOCHS, validation_data=test, callbacks=callbacks,
-            verbose=0, validation_batch_size=len(test[0]),
-        ).history  # fmt: skip
-        runs.append([[float(v) for v in history[n]] for n in ("ebops", "val_accuracy")])
+        points = []
+        for epoch in range(0, EPOCHS, EVERY):
+            model.fit(
+                x, y, batch_size=500, initial_epoch=epoch, epochs=epoch + EVERY, verbose=0,
+                callbacks=[sugar.BetaScheduler(beta)],
+            )  # fmt: skip
+            points.append(traced(model, x, test))
+        runs.append(np.transpose(points).tolist())
     print(json.dumps(runs))
 
 

@@ -96,7 +96,7 @@ def _lower(model: Any, inputs: Formats | None, check_samples: int, progress: Pro
             "proven": all(e.float64 if keras_reference.float64 else e.float32 for e in layers),
             "layers": {e.path: e.bits for e in layers if e.bits},
         },
-        "ebops": models.ebops(model),
+        "ebops": models.ebops(lowered),
         **models.history(model),
     }
     if check_samples:

@@ -21,13 +21,14 @@ Y = X[:, :3] ** 2
 
 
 def make():
-    """All kinds of state: trained, tracked and traced widths, moments, tables."""
+    """All kinds of state: trained, tracked and traced widths, noise, moments, tables."""
+    noisy = QuantizerConfig(place="datalane", round_mode="S_RND")
     return keras.Sequential([
         keras.Input((5,)),
         Quantizer("kbi", overflow_mode="SAT", name="first"),
         QDense(6, "relu", kq_conf=QuantizerConfig("kif", "weight", overflow_mode="WRAP")),
         QBatchNormalization(name="norm"),
-        QDense(3, beta0=1e-6, bq_conf=QuantizerConfig("kif", "bias"), name="out"),
+        QDense(3, beta0=1e-6, iq_conf=noisy, bq_conf=QuantizerConfig("kif", "bias"), name="out"),
         QSoftmax(name="soft"),
     ])  # fmt: skip
 

@@ -40,6 +40,8 @@ class LoweredLayer:
     path: str
     kind: str
     outputs: tuple[NDArray[Any], ...]
+    ebops: float
+    """Of this call, as of the last training step or trace; 0 where none are counted."""
 
     @property
     def where(self) -> str:
@@ -157,11 +159,11 @@ class Walk:
             raise no_lowering(operation, where)
         with located(where), self.build.at(here):
             result = method(*args, **kwargs)
-        return self._record(here, kind, result)
+        return self._record(here, kind, result, float(getattr(operation, "ebops", 0.0)))
 
-    def _record(self, path: str, kind: str, result: Any) -> Any:
+    def _record(self, path: str, kind: str, result: Any, ebops: float = 0.0) -> Any:
         arrays = tuple(array.elements for array in keras.tree.flatten(result))
-        self.layers.append(LoweredLayer(path, kind, arrays))
+        self.layers.append(LoweredLayer(path, kind, arrays, ebops))
         return result
 
     def _path(self, parent: str, operation: Any) -> str:
@@ -214,18 +216,9 @@ def load(path: Path) -> keras.Model:
         ) from None
 
 
-def ebops(model: keras.Model) -> dict[str, float]:
-    """EBOPs of every layer of the model that counts them, by layer path."""
-    found: dict[str, float] = {}
-    stack = [("", layer) for layer in reversed(model.layers)]
-    while stack:
-        parent, layer = stack.pop()
-        path = f"{parent}/{identifier(layer.name)}" if parent else identifier(layer.name)
-        if isinstance(layer, keras.Model):
-            stack.extend((path, inner) for inner in reversed(layer.layers))
-        elif value := float(getattr(layer, "ebops", 0.0)):
-            found[path] = value
-    return found
+def ebops(lowered: Lowered) -> dict[str, float]:
+    """EBOPs of every call of a layer that counts them, by path."""
+    return {layer.path: layer.ebops for layer in lowered.layers if layer.ebops}
 
 
 def history(model: keras.Model) -> dict[str, dict[str, list[float]]]:

@@ -40,7 +40,10 @@ def pow2(e: Any, dtype: str) -> Any:
     # The sum's lowest bits are the integer e, which spares the slow conversion to integers; the
     # shift moves them into the exponent field and everything above them out.
     n = ops.view(ops.clip(e, 1 - bias, bias) + 1.5 * 2.0**mantissa, _INTEGER[dtype])
-    return ops.view(_computed_once(ops.left_shift(n + bias, mantissa), dtype), dtype)
+    n = ops.left_shift(n + bias, mantissa)
+    if not e.shape or 1 in e.shape:  # to be broadcast, as the width that many elements share
+        n = _computed_once(n, dtype)
+    return ops.view(n, dtype)
 
 
 def _computed_once(n: Any, dtype: str) -> Any:

@@ -50,7 +50,7 @@ from hgq_rtl.quantizers.exact import (
     to_numpy,
     wrap,
 )
-from hgq_rtl.quantizers.gradients import LN2, attach, straight_through
+from hgq_rtl.quantizers.gradients import attach, straight_through
 from hgq_rtl.quantizers.recording import active_records, is_continuing
 from hgq_rtl.quantizers.widths import add_width, initializer
 
@@ -97,6 +97,20 @@ class FixedPoint(keras.layers.Layer):
             self, name, start, constraint, regularizer, trainable and not self.is_fixed
         )
 
+    def save_own_variables(self, store: Any) -> None:
+        """Save the widths, and where the noise is: Keras saves no state of random numbers."""
+        super().save_own_variables(store)
+        if self.noise is not None:
+            store["noise"] = self.noise.state
+
+    def load_own_variables(self, store: Any) -> None:
+        """Inverse of ``save_own_variables``."""
+        saved = {key: store[key] for key in store.keys()}  # noqa: SIM118
+        noise = saved.pop("noise", None)
+        super().load_own_variables(saved)
+        if self.noise is not None and noise is not None:
+            self.noise.state.assign(noise)
+
     # -- what the two parametrizations define ---------------------------------------------------
 
     def fraction(self, i: Any) -> Any:
@@ -138,9 +152,9 @@ class FixedPoint(keras.layers.Layer):
         step, top = pow2(-f, dtype), pow2(reach, dtype)
         beyond = ops.cast(above, dtype) - k * ops.cast(below, dtype)
         beyond_f = beyond if self.overflow_mode == "SAT_SYM" else ops.cast(above, dtype)
-        df = LN2 * ops.where(inside, x - y, beyond_f * step)
+        df = ops.where(inside, x - y, beyond_f * step)
         raw_i, raw_f = (to(w) for w in self.trained())
-        return attach(y, x, inside, (raw_f, df), (raw_i, LN2 * beyond * top))
+        return attach(y, x, inside, (raw_f, df), (raw_i, beyond * top))
 
     def _wrapping(self, x: Any, training: bool) -> Any:
         dtype, to = self.compute_dtype, self._to_tensor(x)
@@ -172,7 +186,7 @@ class FixedPoint(keras.layers.Layer):
             y = ops.where(i + f > 0, y, 0.0)  # where it counts no bits, it is zero
         if self.is_fixed:
             return attach(y, x, None)
-        return attach(y, x, None, (to(self.trained()[1]), LN2 * (x - y)))
+        return attach(y, x, None, (to(self.trained()[1]), x - y))
 
     def settle(self, lo: Any, hi: Any) -> tuple[Any, Any]:
         """The (k, i) for recorded extrema, in tensors."""

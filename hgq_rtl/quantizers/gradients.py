@@ -14,11 +14,12 @@ LN2 = math.log(2.0)
 
 
 def attach(y: Any, x: Any, inside: Any, *terms: tuple[Any, Any]) -> Any:
-    """Value ``y``, with dy/dx = 1 where ``inside`` and dy/dp = coefficient for each term.
+    """Value ``y``, with dy/dx = 1 where ``inside`` and dy/dp = ln2·coefficient for each term.
 
     ``inside``: boolean tensor, or None for everywhere. ``terms``: pairs of a tensor p, of which
     only the gradient matters, and its coefficient; gradients of a shared (broadcast) p add up
-    over its elements. ``x`` and each p broadcast to ``y``.
+    over its elements, and ln2, which all derivatives by widths have, is multiplied afterwards.
+    ``x`` and each p broadcast to ``y``.
     """
     if keras.backend.backend() == "jax":
         tensors, coefficients = zip(*terms, strict=True) if terms else ((), ())
@@ -42,7 +43,7 @@ def _attach_zeros(y: Any, x: Any, inside: Any, *terms: tuple[Any, Any]) -> Any:
         through = ops.where(inside, through, 0.0)
     y = ops.stop_gradient(y) + through
     for p, coefficient in terms:
-        y = y + (p - ops.stop_gradient(p)) * ops.stop_gradient(coefficient)
+        y = y + (p - ops.stop_gradient(p)) * ops.stop_gradient(LN2 * coefficient)
     return y
 
 
@@ -64,7 +65,7 @@ def _jax_attach() -> Callable[..., Any]:
         through = upstream if inside is None else jnp.where(inside, upstream, 0.0)
         parts = (through, *(upstream * c for c in coefficients))
         d_x, *d_tensors = (reduced(g, p.shape) for g, p in zip(parts, tensors, strict=True))
-        return None, d_x, None, tuple(d_tensors), None
+        return None, d_x, None, tuple(LN2 * d for d in d_tensors), None
 
     def reduced(g: Any, shape: tuple[int, ...]) -> Any:
         """``g`` summed over the axes along which ``shape`` was broadcast."""

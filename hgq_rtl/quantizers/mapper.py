@@ -33,7 +33,7 @@ class AxisMapper:
                 "give exactly one of homogeneous_axis and heterogeneous_axis",
                 received=f"homogeneous_axis={homogeneous_axis}, "
                 f"heterogeneous_axis={heterogeneous_axis}",
-                hint="Set the other one to None",
+                hint="Give one, and leave the other one None",
             )
         self.homogeneous_axis = None if homogeneous_axis is None else tuple(homogeneous_axis)
         self.heterogeneous_axis = None if heterogeneous_axis is None else tuple(heterogeneous_axis)

@@ -77,7 +77,7 @@ class Minifloat(keras.layers.Layer):
         if self.is_fixed:
             return attach(y, x, None)
         above, below = size > top, size < pow2(low, dtype)
-        off = LN2 * (x - y)
+        off = x - y
         sides = ops.cast(above, dtype) - ops.cast(below, dtype)
         raw_m, raw_e, raw_e0 = (
             self.mapper.to_tensor(ops.convert_to_tensor(v), shape)

@@ -212,6 +212,16 @@ def linformer():
     return keras.Model(x, attention(x, x, x))
 
 
+def linformer_grid():
+    """One matrix for key and value, over both axes of a grid."""
+    x = keras.Input((2, 3, 4))
+    attention = QLinformerAttention(
+        lin_kv_proj_dim=(2, 2), num_heads=1, key_dim=2, attention_axes=(1, 2), share_kv_proj=True,
+        name="linformer",
+    )  # fmt: skip
+    return keras.Model(x, attention(x, x, x))
+
+
 MODELS = [
     dense,
     norms,
@@ -226,6 +236,7 @@ MODELS = [
     recurrent,
     spiking,
     linformer,
+    linformer_grid,
 ]
 
 

@@ -16,7 +16,7 @@ from hgq_rtl.layers import QDense, QLayer, Quantizer
 from tests.conftest import DATA
 
 MODELS = sorted((DATA / "hgq2").glob("*.keras"))
-SLOW = {"convolutions", "attention", "recurrent", "linformer"}  # to compile
+SLOW = {"convolutions", "attention", "recurrent", "linformer", "linformer_grid"}  # to compile
 CASES = [
     pytest.param(path, marks=pytest.mark.slow if path.stem in SLOW else [], id=path.stem)
     for path in MODELS

@@ -8,11 +8,11 @@ from hgq_rtl.errors import LoweringError, NumberError
 from hgq_rtl.ir.evaluate import evaluate
 from hgq_rtl.layers import QDense
 from hgq_rtl.lowering.exactness import exactness
-from hgq_rtl.lowering.model import lower
+from hgq_rtl.lowering.model import ebops, lower
 from hgq_rtl.lowering.naming import identifier
 from hgq_rtl.lowering.reference import Reference, check_layers, random_inputs
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig
-from hgq_rtl.utils import trace_minmax
+from hgq_rtl.utils import total_ebops, trace_minmax
 
 RNG = np.random.default_rng(5)
 
@@ -76,6 +76,14 @@ def test_names_lead_back_to_the_layers():
         "inner/deep/neuron_0",
         "shared/neuron_2",
     }
+
+
+def test_ebops_of_a_layer_called_twice_are_counted_twice():
+    model, _ = traced(shared_and_nested())
+    found = ebops(lower(model))
+    assert set(found) == {"inner/deep", "other", "shared", "shared_call_1"}
+    assert found["shared"] == found["shared_call_1"] > 0
+    assert sum(found.values()) == total_ebops(model)
 
 
 def test_float64_copy_computes_the_same():
@@ -228,6 +236,13 @@ def not_a_number():
     return model
 
 
+def masked():
+    x = keras.Input((4, 3))
+    y = QDense(2, enable_oq=True)(x)
+    y = keras.layers.GlobalAveragePooling1D(name="mean")(y, mask=np.ones((1, 4), bool))
+    return traced(keras.Model(x, y, name="m"))[0]
+
+
 def unbuilt():
     return keras.Sequential([QDense(2)], name="m")
 
@@ -259,6 +274,8 @@ ERRORS = [
     (not_a_number, "layer 'fresh' (QDense): the kernel has values that are not finite.\n"
      "  Received: nan at index (0, 0).\n"
      "  The training has diverged; go back to an earlier checkpoint."),
+    (masked, "layer 'mean' (GlobalAveragePooling1D): a mask has no hardware form here.\n"
+     "  Leave the mask out of the call."),
     (unbuilt, "model 'm': the model has no known input shape.\n  Received: Sequential.\n"
      "  Use a functional or Sequential model, and start it with keras.Input(shape) or call "
      "model.build((None, ...))."),

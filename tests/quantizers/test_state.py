@@ -5,7 +5,7 @@ import pytest
 
 from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.fixed import ROUNDINGS, quantize_float
-from hgq_rtl.quantizers import MinMax, Quantizer, QuantizerConfig, recording
+from hgq_rtl.quantizers import AxisMapper, MinMax, Quantizer, QuantizerConfig, recording
 from tests.quantizers.helpers import make, set_widths
 
 
@@ -239,4 +239,16 @@ def test_lower_refuses_unbuilt_and_batch_dependent_widths():
     )
     assert message(lambda: Quantizer("dummy").frozen((2, 3))) == (
         "a dummy quantizer has no widths k, i, f."
+    )
+
+
+def test_an_axis_argument_is_needed():
+    axes = {"homogeneous_axis": None, "heterogeneous_axis": None}
+    assert message(lambda: QuantizerConfig("kif", **axes), ConfigError) == (
+        "one of homogeneous_axis and heterogeneous_axis must be given.\n  Received: None for both."
+    )
+    assert message(lambda: AxisMapper(**axes), ConfigError) == (
+        "give exactly one of homogeneous_axis and heterogeneous_axis.\n"
+        "  Received: homogeneous_axis=None, heterogeneous_axis=None.\n"
+        "  Give one, and leave the other one None."
     )

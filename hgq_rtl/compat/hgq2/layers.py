@@ -84,16 +84,6 @@ def _attention(config: Config, saved: Saved) -> None:
         config["softmax_exp_iq_conf"] = dummy()
 
 
-def _linformer(config: Config, saved: Saved) -> None:
-    _attention(config, saved)
-    if config["lin_kv_proj_mode"] != "dense" or len(config["attention_axes"] or ()) != 1:
-        raise ConversionError(
-            "only Linformer attention along one axis, with dense projections, can be converted",
-            received=f"lin_kv_proj_mode={config['lin_kv_proj_mode']!r}, "
-            f"attention_axes={config['attention_axes']}",
-        )
-
-
 def _recurrent(config: Config, saved: Saved) -> None:
     for name in ("dropout", "recurrent_dropout", "zero_output_for_mask", "seed"):
         value = config.pop(name, None)
@@ -189,7 +179,7 @@ RULES: dict[str, Rule] = {
     "QLinformerAttention": Rule(
         "beta ebops", "oq",
         {**_ATTENTION, "lin_k_proj": "QEinsumDense", "lin_v_proj": "QEinsumDense"},
-        {"lin_k_proj": "key_length", "lin_v_proj": "value_length"}, adapt=_linformer,
+        {"lin_k_proj": "key_length", "lin_v_proj": "value_length"}, adapt=_attention,
     ),
     "QMultiHeadAttention": Rule("beta ebops", "oq", _ATTENTION, adapt=_attention),
 }  # fmt: skip
