@@ -244,7 +244,9 @@ def test_lower_refuses_unbuilt_and_batch_dependent_widths():
 
 def test_an_axis_argument_is_needed():
     axes = {"homogeneous_axis": None, "heterogeneous_axis": None}
-    assert message(lambda: QuantizerConfig("kif", **axes), ConfigError) == (
+    saved = QuantizerConfig("kif").get_config()
+    saved["params"] |= axes
+    assert message(lambda: QuantizerConfig.from_config(saved), ConfigError) == (
         "one of homogeneous_axis and heterogeneous_axis must be given.\n  Received: None for both."
     )
     assert message(lambda: AxisMapper(**axes), ConfigError) == (
