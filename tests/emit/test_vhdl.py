@@ -26,7 +26,7 @@ from hgq_rtl.ir.ops import (
     constant,
 )
 from hgq_rtl.ir.verify import SCHEDULED
-from tests.battery.backend import BackendBattery, battery_design
+from tests.battery.backend import BackendBattery, battery_design, design
 from tests.emit.ghdl import ghdl, simulate, write
 from tests.emit.test_backend import INFO, graph_of, interface_of, neuron
 from tests.tools import needs
@@ -47,11 +47,10 @@ class TestVhdl(BackendBattery):
 @pytest.mark.slow
 @needs("ghdl")
 @pytest.mark.parametrize("seed", range(1, 5))
-def test_more_random_designs(seed, tmp_path, monkeypatch):
-    monkeypatch.setattr("tests.battery.backend._shared_design", lambda: None)
-    design = battery_design(seed=seed)
-    emitted = emit(design.scheduled, design.interface, design.info, backend="vhdl")
-    TestVhdl().test_hardware_equals_the_graph(design, emitted, tmp_path)
+def test_more_random_designs(seed, tmp_path):
+    whole = battery_design(seed=seed)
+    emitted = emit(whole.scheduled, whole.interface, whole.info, backend="vhdl")
+    TestVhdl().test_hardware_equals_the_graph(whole, emitted, tmp_path)
 
 
 def test_every_op_has_a_rule_and_the_languages_have_the_same():
@@ -181,62 +180,77 @@ end architecture rtl;
     )
 
 
-def statement(op, *args, **attrs):
-    """What the node's signal is assigned, for inputs a, b, c of the given types, or numbers."""
-    build = Builder()
-    inputs, nodes = [], []
+def made(build, inputs, number, op, *args, **attrs):
+    """A node on fresh inputs, one for each type in ``args``; the others are numbers."""
+    nodes = []
     for name, arg in zip("abc", args, strict=False):
         if isinstance(arg, Fixed):
-            inputs.append(build(INPUT, name=name, lo=arg.lo, hi=arg.hi, exp=arg.exp))
-            nodes.append(inputs[-1])
+            node = build(INPUT, name=f"{name}{number}", lo=arg.lo, hi=arg.hi, exp=arg.exp)
+            inputs.append(node)
+            nodes.append(node)
         else:
             nodes.append(constant(build, *arg))
     with build.at("layer/n"):
-        node = build(op, *nodes, **attrs)
-    graph = graph_of(build, inputs, [node])
-    ports = tuple(Port(n.attrs[0], (), (n.type,)) for n in inputs)
-    interface = Interface(ports, (Port("y", (), (node.type,)),))
-    text = emit(graph, interface, INFO, backend="vhdl").files["layer.vhd"]
-    return re.search(r"  n_\w+ <= (.*);  -- ", text)[1]
+        return build(op, *nodes, **attrs)
 
 
 S4, U3, U8, BIT = Fixed(-8, 7, 0), Fixed(0, 7, 0), Fixed(0, 255, -2), Fixed(0, 1, 0)
 
 
-@pytest.mark.parametrize(
-    ("words", "text"),
-    [
-        ((ADD, S4, (3, 0), {"sub": False}), "resize(a, 5) + 3"),
-        ((ADD, S4, (3, 0), {"sub": True}), "resize(a, 5) - 3"),
-        ((ADD, (0, 0), S4, {"sub": True}), "0 - resize(b, 5)"),
-        ((ADD, (5, 0), U3, {"sub": True}), "5 - signed(resize(b, 4))"),
-        ((ADD, U3, (1, 40), {"sub": False}), 'resize(a, 41) + 41x"10000000000"'),
-        ((ADD, U3, Fixed(0, 3, -2), {"sub": False}), "a & b"),
-        ((ADD, Fixed(0, 1, -2), U3, {"sub": False}), "b & resize(a, 2)"),
-        ((SUM3, S4, U3, (1, 0), {"sub": 1}), "resize(a, 5) + signed(resize(b, 5)) - 1"),
-        ((MUL, S4, U3, {}), "resize(a * signed('0' & b), 7)"),
-        ((MUL, U3, U8, {}), "a * b"),
-        ((MUL, S4, (-3, 0), {}), "resize(a * to_signed(-3, 3), 6)"),
-        ((MAX, S4, (0, 0), {}), "(others => '0') when a < 0 else unsigned(a(2 downto 0))"),
-        ((MAX, (5, 0), S4, {}), "to_unsigned(5, 3) when b < 5 else unsigned(b(2 downto 0))"),
-        ((MIN, S4, U3, {}), "a when a < signed('0' & b) else signed(resize(b, 4))"),
-        ((MUX, BIT, S4, (1, 0), {}), "b when a(0) = '1' else to_signed(1, 4)"),
-        ((COMPARE, U8, U3, {"kind": "lt"}), '"1" when a < (b & "00") else "0"'),
-        ((COMPARE, S4, (-1, 40), {"kind": "eq"}), '"1" when a = 42x"30000000000" else "0"'),
-        ((CAST, U8, {"exp": 0, "width": 3, "signed": True}), "signed(a(4 downto 2))"),
-        ((CAST, S4, {"exp": 9, "width": 3, "signed": False}), "(others => a(3))"),
-        ((AND, U8, U3, {}), "a(4 downto 0) and (b & \"00\")"),
-        ((XOR, S4, (-1, 0), {}), "not a"),
-        ((XOR, U3, (5, 0), {}), "a xor to_unsigned(5, 3)"),
-        (
-            (TABLE, S4, {"entries": tuple(range(16)), "lo": -8, "step": 0, "exp": 0}),
-            "unsigned(table_1(to_integer(unsigned(a))))",
-        ),
-    ],
-)  # fmt: skip
+STATEMENTS = [
+    ((ADD, S4, (3, 0), {"sub": False}), "resize(a, 5) + 3"),
+    ((ADD, S4, (3, 0), {"sub": True}), "resize(a, 5) - 3"),
+    ((ADD, (0, 0), S4, {"sub": True}), "0 - resize(b, 5)"),
+    ((ADD, (5, 0), U3, {"sub": True}), "5 - signed(resize(b, 4))"),
+    (
+        (ADD, (-5, 0), Fixed(-20, -5, 0), {"sub": True}),
+        "to_unsigned(11, 4) - unsigned(b(3 downto 0))",
+    ),
+    ((ADD, U3, (1, 40), {"sub": False}), 'resize(a, 41) + 41x"10000000000"'),
+    ((ADD, U3, Fixed(0, 3, -2), {"sub": False}), "a & b"),
+    ((ADD, Fixed(0, 1, -2), U3, {"sub": False}), "b & resize(a, 2)"),
+    ((SUM3, S4, U3, (1, 0), {"sub": 1}), "resize(a, 5) + signed(resize(b, 5)) - 1"),
+    ((MUL, S4, U3, {}), "resize(a * signed('0' & b), 7)"),
+    ((MUL, U3, U8, {}), "a * b"),
+    ((MUL, S4, (-3, 0), {}), "resize(a * to_signed(-3, 3), 6)"),
+    ((MAX, S4, (0, 0), {}), "(others => '0') when a < 0 else unsigned(a(2 downto 0))"),
+    ((MAX, (5, 0), S4, {}), "to_unsigned(5, 3) when b < 5 else unsigned(b(2 downto 0))"),
+    ((MIN, S4, U3, {}), "a when a < signed('0' & b) else signed(resize(b, 4))"),
+    ((MUX, BIT, S4, (1, 0), {}), "b when a(0) = '1' else to_signed(1, 4)"),
+    ((COMPARE, U8, U3, {"kind": "lt"}), '"1" when a < (b & "00") else "0"'),
+    ((COMPARE, S4, (-1, 40), {"kind": "eq"}), '"1" when a = 42x"30000000000" else "0"'),
+    ((CAST, U8, {"exp": 0, "width": 3, "signed": True}), "signed(a(4 downto 2))"),
+    ((CAST, S4, {"exp": 9, "width": 3, "signed": False}), "(others => a(3))"),
+    ((AND, U8, U3, {}), "a(4 downto 0) and (b & \"00\")"),
+    ((XOR, S4, (-1, 0), {}), "not a"),
+    ((XOR, U3, (5, 0), {}), "a xor to_unsigned(5, 3)"),
+    (
+        (TABLE, S4, {"entries": tuple(range(16)), "lo": -8, "step": 0, "exp": 0}),
+        "unsigned(table_1(to_integer(unsigned(a))))",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "text"), STATEMENTS)
 def test_statements_are_what_one_would_write(words, text):
-    op, *args, attrs = words
-    assert statement(op, *args, **attrs) == text
+    build, inputs = Builder(), []
+    node = made(build, inputs, "", *words[:-1], **words[-1])
+    graph = graph_of(build, inputs, [node])
+    ports = tuple(Port(n.attrs[0], (), (n.type,)) for n in inputs)
+    interface = Interface(ports, (Port("y", (), (node.type,)),))
+    file = emit(graph, interface, INFO, backend="vhdl").files["layer.vhd"]
+    assert re.search(r"  n_\w+ <= (.*);  -- ", file)[1] == text
+
+
+@needs("ghdl")
+def test_statements_compute_what_they_should(tmp_path):
+    build, inputs = Builder(), []
+    nodes = [
+        made(build, inputs, k, *words[:-1], **words[-1]) for k, (words, _) in enumerate(STATEMENTS)
+    ]
+    whole = design(build, inputs, nodes)
+    emitted = emit(whole.scheduled, whole.interface, whole.info, backend="vhdl")
+    TestVhdl().test_hardware_equals_the_graph(whole, emitted, tmp_path)
 
 
 def test_equal_tables_of_a_layer_are_one_array_of_the_values_that_occur():
@@ -255,8 +269,8 @@ def test_equal_tables_of_a_layer_are_one_array_of_the_values_that_occur():
 
 @needs("ghdl")
 def test_synthesis_takes_it(tmp_path):
-    design = battery_design(seed=3, count=2, depth=60)
-    emitted = emit(design.scheduled, design.interface, design.info, backend="vhdl")
+    whole = battery_design(seed=3, count=2, depth=60)
+    emitted = emit(whole.scheduled, whole.interface, whole.info, backend="vhdl")
     ghdl(tmp_path, "-a", *write(emitted, tmp_path))
     assert "module battery_packed" in ghdl(tmp_path, "--synth", "--out=verilog", "battery_packed")
 

@@ -116,7 +116,8 @@ def _sum(node: Node, signs: Sequence[int], args: Sequence[Operand]) -> str:
     elif constant and not negative:
         plus.append(number)
     elif not plus:
-        plus.append(f"-{number}" if constant else "0")
+        # Beside unsigned numbers stand no negative ones.
+        plus.append(literal(constant, t.width, t.signed) if constant else "0")
     return " - ".join([" + ".join(plus), *minus])
 
 
