@@ -77,7 +77,7 @@ def test_right_design_passes(written):
             "z is wrong",
         ),
         ("tiny_packed.vhd", "z(2 downto 0) <=", "--", "z is wrong"),
-        ("tiny_packed.vhd", "y(6 downto 0) <= std_logic_vector(core_y_0);", "", "y is wrong"),
+        ("tiny_packed.vhd", "y(6 downto 0) <= std_logic_vector(y_0_number);", "", "y is wrong"),
         ("tiny.vhd", "valid_out <= valid(1)", "valid_out <= valid(0)", "valid_out is wrong"),
         ("tiny.vhd", "(others => '0')", '"10"', "vector 0: valid_out is wrong"),
         ("tiny.vhd", " := (others => '0')", "", "vector 0: valid_out is wrong"),

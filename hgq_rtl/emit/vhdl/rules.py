@@ -110,15 +110,15 @@ def _sum(node: Node, signs: Sequence[int], args: Sequence[Operand]) -> str:
         else:
             terms = plus if sign > 0 else minus
             terms.append(modular(x, arg.type.exp - t.exp, t.width, t.signed))
-    negative, number = addend(constant, t.width, t.signed)
-    if constant and negative and plus:
-        minus.append(number)
-    elif constant and not negative:
-        plus.append(number)
-    elif not plus:
-        # Beside unsigned numbers stand no negative ones.
-        plus.append(literal(constant, t.width, t.signed) if constant else "0")
-    return " - ".join([" + ".join(plus), *minus])
+    if not plus and (constant or not t.signed):
+        # Not an integer: GHDL's synthesis takes ``5 - x`` for ``x - 5``.
+        plus.append(literal(constant, t.width, t.signed))
+    elif constant:
+        negative, number = addend(constant, t.width, t.signed)
+        (minus if negative else plus).append(number)
+    positive = " + ".join(plus)
+    negated = " - ".join(minus)
+    return f"{positive} - {negated}" if positive and negated else positive or f"-{negated}"
 
 
 def _at(n: int, node: Node, exp: int) -> int:

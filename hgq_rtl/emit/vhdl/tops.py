@@ -108,7 +108,7 @@ def _packed(plan: Plan) -> list[str]:
         else:
             pins.append((element, f"{kind(t.signed)}({bus}({low + t.width - 1} downto {low}))"))
     for port, low, element, t in _places(outs, plan.outputs):
-        bus, net = plan.packed[port.name], names(f"{CORE}_{element}")
+        bus, net = plan.packed[port.name], names(f"{element}_number")
         pins.append((element, net))
         declared.append(f"  signal {net} : {number(t)};")
         if port.width == 1:
