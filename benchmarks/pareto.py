@@ -24,12 +24,12 @@ from rich.console import Console
 from benchmarks.tables import FILE, machine, markdown, replace
 
 WORKER = Path(__file__).with_name("pareto_worker.py")
-SEEDS, EPOCHS, EVERY, SAMPLES = 5, 160, 4, 20_000
+SEEDS, EPOCHS, EVERY, SAMPLES = 8, 120, 3, 20_000
 BETA = 1e-6, 3e-4
 """At the first and the last epoch, with a constant ratio between epochs."""
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 5e-3
 PLOT = FILE.with_name("pareto.svg")
-BUDGETS = (3000, 4000, 8000, 16000, 32000, 64000)
+BUDGETS = (4000, 6000, 8000, 12000, 16000, 32000, 64000)
 
 
 def runs(python: str, library: str, data: Path) -> Any:

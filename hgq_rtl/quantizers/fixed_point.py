@@ -117,6 +117,10 @@ class FixedPoint(keras.layers.Layer):
         """Integer-valued fraction bits that go with integer-valued ``i``."""
         raise NotImplementedError
 
+    def frozen_fraction(self, i: np.ndarray) -> np.ndarray:
+        """The same from an array, as an array."""
+        raise NotImplementedError
+
     def trained(self) -> tuple[Any, Any]:
         """Tensors with the gradients of ``i`` and of ``f``, before any rounding."""
         raise NotImplementedError
@@ -196,7 +200,8 @@ class FixedPoint(keras.layers.Layer):
     def assign_range(self, k: np.ndarray, i: np.ndarray) -> bool:
         """Store traced widths and mark them as traced; whether they are new."""
         k_before, i_before, _ = self.frozen()
-        self.assign_widths(k, i)
+        self._k.assign(k.astype(np.uint8))
+        self._i.assign(i)
         if not self.is_weight:
             self.traced.assign(1)
         return not (np.array_equal(k, k_before) and np.array_equal(i, i_before))
@@ -218,9 +223,12 @@ class FixedPoint(keras.layers.Layer):
         return self.mapper.to_tensor(self.width(), shape)
 
     def frozen(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The integer widths (k, i, f) as int64 arrays of the width shape."""
-        i = ops.round(self._i)
-        arrays = [to_numpy(v) for v in (self._k, i, self.fraction(i))]
+        """The integer widths (k, i, f) as int64 arrays of the width shape.
+
+        In NumPy: each operation of a backend would be compiled for each new shape.
+        """
+        i = np.rint(to_numpy(self._i))
+        arrays = to_numpy(self._k), i, self.frozen_fraction(i)
         k, i, f = (np.broadcast_to(a, self.width_shape).astype(np.int64) for a in arrays)
         return k, i, f
 
@@ -268,6 +276,10 @@ class KIF(FixedPoint):
         """Round f."""
         return ops.round(self._f)
 
+    def frozen_fraction(self, i: np.ndarray) -> np.ndarray:
+        """Round f."""
+        return np.rint(to_numpy(self._f))
+
     def trained(self) -> tuple[Any, Any]:
         """The variables i and f."""
         return ops.convert_to_tensor(self._i), ops.convert_to_tensor(self._f)
@@ -307,6 +319,10 @@ class KBI(FixedPoint):
     def fraction(self, i: Any) -> Any:
         """B - i."""
         return ops.round(self._b) - i
+
+    def frozen_fraction(self, i: np.ndarray) -> np.ndarray:
+        """B - i."""
+        return np.rint(to_numpy(self._b)) - i
 
     def trained(self) -> tuple[Any, Any]:
         """The variable i, and b - i; b alone where i follows from the data."""

@@ -16,7 +16,7 @@ from hgq_rtl.utils.data import Batches
 from hgq_rtl.utils.walk import call_counts, quantized_layers
 
 _ATTRIBUTE = "_hgq_rtl_calibration"
-_MANY_BATCHES = 100
+_MANY_BATCHES = 16
 """From here on, code that took longer to compile pays."""
 
 
