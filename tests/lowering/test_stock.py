@@ -145,6 +145,7 @@ OPERATIONS = {
             ops.matmul(a, b),
             ops.matmul(a, np.array([[1.0, -2.0], [0.5, 0.0], [3.0, 1.0]], np.float32)),
             ops.matmul(np.array([[1.0, -2.0]], np.float32), a),
+            a[:, 0] @ np.array([[1.0, 0.5], [-2.0, 0.0], [0.0, 3.0]], np.float32),
             ops.matmul(ops.stack([a, a], 1), ops.stack([b, b], 1)),
             ops.einsum("bij,bjk->bki", a, b),
             ops.einsum("bij,jk->bik", a, np.array([[1.0], [2.0], [-0.5]], np.float32)),

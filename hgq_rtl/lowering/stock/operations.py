@@ -246,7 +246,7 @@ def _matmul(layer: Any, a: Any, b: Any) -> Any:
     if isinstance(b, FixedArray) and b.ndim < 2:
         raise LoweringError("a matmul with a vector per sample mixes up samples",
                             received=f"{b.ndim + 1} axes", hint="Use keras.ops.einsum")  # fmt: skip
-    rank = max(v.ndim for v in (a, b) if isinstance(v, FixedArray))
+    rank = max(2, *(v.ndim for v in (a, b) if isinstance(v, FixedArray)))
     return np.matmul(operand(a, rank, "matmul"), operand(b, rank, "matmul"))
 
 
