@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from itertools import product
 from math import inf
 
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
-from hgq_rtl.ir.ops import ADD, CAST, DOT, ROUND, SHIFT, SUM3, constant
+from hgq_rtl.ir.ops import (
+    ADD,
+    CAST,
+    DOT,
+    ROUND,
+    SHIFT,
+    SUM3,
+    constant,
+    sum3_bias,
+    sum3_form,
+)
 from hgq_rtl.passes.target import Target
 
 BY_THREES = ("xilinx-us+", "xilinx-7")
@@ -79,8 +90,8 @@ def ternary(graph: Graph, delay: Measure, area: Measure, slack: float | None = N
         best = new[node]
         # To keep the tree would keep what was dissolved into it, too.
         least = inf if whole.dissolved else sum(area(new[adder]) for adder in whole.adders)
-        for order in (early, low):
-            total, made = _regrouped(build, whole, new, after, order)
+        for order, regroup in product((early, low), (_regrouped, _unsigned)):
+            total, made = regroup(build, whole, new, after, order)
             other = build.make(CAST, (total,), node.attrs) if node.op is CAST else total
             takes = sum(map(area, made))
             in_time = latest is None or after(other) <= latest
@@ -194,6 +205,10 @@ def _keeps(cast: Node, top: int | None, bits: int) -> bool:
     return top is not None and exp <= cast.args[0].type.exp and exp + width + bits >= top
 
 
+def _term(build: Builder, node: Node, bits: int) -> Node:
+    return build.make(SHIFT, (node,), (bits,)) if bits else node
+
+
 def _regrouped(
     build: Builder,
     whole: Sum,
@@ -204,7 +219,7 @@ def _regrouped(
     """The sum by threes, and the additions that it takes."""
     heap = []
     for serial, (node, bits, negative) in enumerate(whole.terms):
-        term = build.make(SHIFT, (new[node],), (bits,)) if bits else new[node]
+        term = _term(build, new[node], bits)
         top = term.type.exp + term.type.width
         heap.append((order(arrival(term), top), serial, term, negative))
     heapify(heap)
@@ -218,7 +233,7 @@ def _regrouped(
         picked.sort(key=lambda item: (item[3] != negative, item[1]))
         args = tuple([item[2] for item in picked])
         sub = sum(item[3] != negative for item in picked)
-        op, attrs = (SUM3, (sub,)) if len(args) == 3 else (ADD, (bool(sub),))
+        op, attrs = (SUM3, (sub, 0, 0)) if len(args) == 3 else (ADD, (bool(sub),))
         total = build.make(op, args, attrs)
         made.append(total)
         top = total.type.exp + total.type.width
@@ -229,6 +244,74 @@ def _regrouped(
         total = build.make(ADD, (constant(build, 0, 0), total), (True,))
         made.append(total)
     return total, made
+
+
+def _unsigned(
+    build: Builder,
+    whole: Sum,
+    new: dict[Node, Node],
+    arrival: _Arrival,
+    order: Callable[[float, int], tuple[float, float]],
+) -> tuple[Node, list[Node]]:
+    """The same with inner sums plus whatever constant saves them from extending signs.
+
+    The last addition makes up for these constants, together with the sum's own.
+    """
+    heap, fixed = [], []
+    for serial, (node, bits, negative) in enumerate(whole.terms):
+        term = _term(build, new[node], bits)
+        if term.type.is_const:
+            fixed.append((term.type, negative))
+        else:
+            top = term.type.exp + term.type.width
+            heap.append((order(arrival(term), top), serial, term, negative))
+    grid = min([t.exp for t, _ in fixed] + [item[2].type.exp for item in heap])
+    rest = sum(-t.at(grid).lo if negative else t.at(grid).lo for t, negative in fixed)
+    heapify(heap)
+    made: list[Node] = []
+    zero = constant(build, 0, 0)
+    while len(heap) > 1:
+        last = len(heap) <= 3
+        picked = [heappop(heap) for _ in range(min(3, len(heap)))]
+        negative = all(item[3] for item in picked)
+        # What is subtracted comes last.
+        picked.sort(key=lambda item: (item[3] != negative, item[1]))
+        signs = [item[3] != negative for item in picked]
+        sub = sum(signs)
+        args = [item[2] for item in picked]
+        exp = min(x.type.exp for x in args)
+        bias = sum(
+            sum3_bias(x.type, minus) << (x.type.exp - exp)
+            for x, minus in zip(args, signs, strict=True)
+        )
+        if len(args) == 2:
+            args.insert(2 - sub, zero)
+        if last and not negative:
+            exact = build.make(SUM3, tuple(args), (sub, *_canonical(rest, grid)))
+            if sum3_form(exact) is not None:
+                made.append(exact)
+                return exact, made
+        total = build.make(SUM3, tuple(args), (sub, *_canonical(bias, exp)))
+        made.append(total)
+        rest += (bias if negative else -bias) << (exp - grid)
+        at = order(arrival(total), total.type.exp + total.type.width)
+        heappush(heap, (at, len(whole.terms) + len(made), total, negative))
+    if not heap:
+        return constant(build, rest, grid), made
+    _, _, total, negative = heap[0]
+    if negative:
+        total = build.make(ADD, (constant(build, rest, grid), total), (True,))
+        made.append(total)
+    elif rest:
+        total = build.make(ADD, (total, constant(build, rest, grid)), (False,))
+        made.append(total)
+    return total, made
+
+
+def _canonical(n: int, exp: int) -> tuple[int, int]:
+    """A number as an odd integer and its exponent; zero as 0, 0."""
+    zeros = (n & -n).bit_length() - 1 if n else -exp
+    return n >> max(zeros, 0), exp + zeros
 
 
 class _Arrival:

@@ -28,7 +28,7 @@ from hgq_rtl.ir.ops import (
     SUM3,
     TABLE,
     XOR,
-    sum3_copied,
+    sum3_form,
 )
 
 DEVICES = Path(__file__).parent / "devices"
@@ -91,30 +91,16 @@ def _add(node: Node) -> tuple[str, int]:
     return ("add.const" if any(arg.type.is_const for arg in node.args) else "add"), bits
 
 
-def sum3_luts(node: Node) -> int:
-    """Bits of a ``sum3`` that take a LUT: where at least two of its three bits and of the carry
-    saved one bit below vary. See rtl_templates/ternary_adder.v.
-    """
-    (sub,) = node.attrs
-    spans = []
-    for arg, subtracted in zip(node.args, (False, sub == 2, sub > 0), strict=True):
-        t = arg.type
-        low = t.exp - node.type.exp
-        high = 0 if t.is_zero else node.type.width if t.signed else low + t.width
-        spans.append((low, high, subtracted))
-    total, carried = 0, False
-    for bit in range(sum3_copied(node), node.type.width):
-        live = [low <= bit < high for low, high, _ in spans]
-        ones = sum(negative and not is_live
-                   for is_live, (*_, negative) in zip(live, spans, strict=True))  # fmt: skip
-        total += sum(live) + carried > 1
-        carried = sum(live) > 1 or (sum(live) == 1 and ones == 1)
-    return total
-
-
 def _sum3(node: Node) -> tuple[str, int]:
-    bits = node.type.width - sum3_copied(node)
+    form = sum3_form(node)
+    bits = node.type.width - (form.copied if form else 0)
     return ("sum3", bits) if bits else FREE
+
+
+def sum3_luts(node: Node) -> int:
+    """LUTs of a ``sum3``; where no form of three operands exists, those of two additions."""
+    form = sum3_form(node)
+    return form.luts if form else 2 * node.type.width
 
 
 def _extremum(node: Node) -> tuple[str, int]:

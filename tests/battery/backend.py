@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from hgq_rtl.emit.backend import CoreInfo, Emitted, emit
-from hgq_rtl.fixed import Fixed
+from hgq_rtl.fixed import Fixed, common_exp
 from hgq_rtl.ir.evaluate import evaluate
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface, Port
@@ -36,6 +36,7 @@ from hgq_rtl.ir.ops import (
     TABLE,
     XOR,
     constant,
+    sum3_bias,
 )
 from hgq_rtl.schedule.greedy import schedule
 from hgq_rtl.schedule.registers import insert_registers
@@ -92,7 +93,9 @@ class _Cases:
         if op is ADD:
             return {"sub": self.rng.random() < 0.5}
         if op is SUM3:
-            return {"sub": self.rng.randint(0, 2)}
+            sub = self.rng.randint(0, 2)
+            bias = self.rng.choice([0, natural_bias(args, sub), self.rng.randint(-50, 50)])
+            return {"sub": sub, "bias": bias, "bias_exp": common_exp(*(x.type for x in args))}
         if op is COMPARE:
             return {"kind": self.rng.choice(["lt", "eq"])}
         if op is SHIFT:
@@ -127,6 +130,16 @@ class _Cases:
         return node
 
 
+def natural_bias(args: Sequence[Node], sub: int) -> int:
+    """The bias of a sum3 that costs nothing, in units of its lowest bit."""
+    exp = common_exp(*(x.type for x in args))
+    return sum(
+        sum3_bias(x.type, j >= 3 - sub) << (x.type.exp - exp)
+        for j, x in enumerate(args)
+        if not x.type.is_zero
+    )
+
+
 def _op_cases(cases: _Cases, count: int) -> None:
     bit = Fixed(0, 1, 0)
     for index in range(count):
@@ -145,7 +158,7 @@ def _op_cases(cases: _Cases, count: int) -> None:
             cases.add(TABLE, cases.any(5))
             wide = cases.add(SUM3, cases.any(), cases.any(), cases.any())
             cases.add(SUM3, cases.any(9), cases.any(9), cases.any(9))
-            cases.add(CAST, cases.build(SUM3, *wide.args, sub=index % 3))
+            cases.add(CAST, cases.build.make(SUM3, wide.args, (index % 3, *wide.attrs[1:])))
             same = cases.any()
             cases.add(ADD, same, same)
             # Operands that do not overlap, in both orders: wires unless something is subtracted.

@@ -51,7 +51,9 @@ def nodes(draw, name: str) -> Node:
         )
     if name == "sum3":
         sub = draw(st.integers(0, 2))
-        return build(op, *_fresh(build, *(draw(types()) for _ in range(3))), sub=sub)
+        bias, exp = draw(st.integers(-99, 99)), draw(st.integers(-6, 6))
+        args = _fresh(build, *(draw(types()) for _ in range(3)))
+        return build(op, *args, sub=sub, bias=bias, bias_exp=exp)
     if op.arity == 2:
         attrs = {"sub": draw(st.booleans())} if name == "add" else {}
         attrs |= {"kind": draw(st.sampled_from(["lt", "eq"]))} if name == "compare" else {}

@@ -45,8 +45,9 @@ from hgq_rtl.ir.ops import (
     SUM3,
     TABLE,
     XOR,
-    sum3_copied,
 )
+from hgq_rtl.ir.ops.linear import sum3_grid, sum3_signs
+from hgq_rtl.ir.ops.sum3 import Operand, Sum3Form, sum3_form
 
 Rule = Callable[..., Any]
 RULES: dict[Op, Rule] = {}
@@ -208,45 +209,64 @@ class _Sum:
 
         Where these are all bits of ``out``, it is driven and returned.
         """
-        node, args = self.node, self.args
-        types = [arg.type for arg in node.args]
-        exp = node.type.exp
-        aligned = [_aligned(x, t, exp) for x, t in zip(args, types, strict=True)]
-        width = min(width, node.type.width)
-        copied = min(sum3_copied(node), width)
-        low = min((t.exp, j) for j, t in enumerate(types) if not t.is_zero)[1] if copied else 0
+        width = min(width, self.node.type.width)
+        form = sum3_form(self.node, width)
+        if form is None:
+            return self._in_turn(width)
+        copied = form.copied
+        low = _copied(form, self.args, copied)
         if copied == width:
-            return _as(_fit(aligned[low], width), node.type.signed)
+            return _as(low, self.node.type.signed)
         whole = not copied and width == len(out)
         upper = out if whole else Signal(width - copied, name=out.name + parts.PARTS[SUM3][0])
         m.submodules[out.name + parts.PARTS[SUM3][1]] = Instance(
-            TERNARY,
-            p_WIDTH=width - copied,
-            p_SUB=node.attrs[0],
-            **_operands(node, args, copied, width - copied),
-            o_y=upper,
+            TERNARY, **_pins(form, self.args, copied), o_y=upper
         )
         if whole:
             return out
-        value = Cat(_fit(aligned[low], copied), upper) if copied else upper
-        return _as(value, node.type.signed)
+        return _as(Cat(low, upper), self.node.type.signed)
+
+    def _in_turn(self, width: int) -> Value:
+        """The sum by ordinary adders, where constants find no room in one of three operands."""
+        types = [arg.type for arg in self.node.args]
+        exp, bias = sum3_grid(tuple(types), self.node.attrs)
+        total: Value = Const(bias, Shape(width, True))
+        for x, t, sign in zip(self.args, types, sum3_signs(self.node.attrs), strict=True):
+            x = _fit(_aligned(x, t, exp), width)
+            total = (total + x if sign > 0 else total - x)[:width]
+        return _as(total, self.node.type.signed)
 
 
-def _operands(node: Node, args: Sequence[Value], copied: int, width: int) -> dict[str, Any]:
-    """Pins and parameters of a sum's operands, read from the bit ``copied`` on."""
-    pins: dict[str, Any] = {}
-    for name, arg, x in zip("abc", node.args, args, strict=True):
-        low = arg.type.exp - node.type.exp - copied
-        # A number that ends below still has its sign above.
-        start = min(max(0, -low), len(x) - arg.type.signed)
-        x = x[start : start + max(0, width - max(0, low))]
-        signed = arg.type.signed and len(x) > 0
+def _copied(form: Sum3Form, args: Sequence[Value], copied: int) -> Value:
+    """The low bits of a sum that one operand has alone."""
+    lowest = min(form.operands, key=lambda x: x.low)
+    x = args[lowest.arg][: lowest.bits]
+    bits = Cat(*(~bit if lowest.inverted >> k & 1 else bit for k, bit in enumerate(x)))
+    return _fit(Cat(Const(0, lowest.low), _as(bits, lowest.extended)), copied)
+
+
+def _pins(form: Sum3Form, args: Sequence[Value], copied: int) -> dict[str, Any]:
+    """Pins and parameters of an adder for the bits of a sum from ``copied`` on."""
+    width = form.width - copied
+    pins: dict[str, Any] = {"p_WIDTH": width}
+    absent = [Operand(-1, width, 0)] * 3
+    for name, x in zip("abc", [*form.operands, *absent], strict=False):
+        # What is copied is left out, but for the bit whose copies go on above.
+        start = min(max(0, copied - x.low), x.bits - x.extended)
+        bits = x.bits - start
         pins |= {
-            f"i_{name}": x if len(x) else Const(0, 1),
-            f"p_{name.upper()}_BITS": max(1, len(x)),
-            f"p_{name.upper()}_LOW": max(0, low) if len(x) else 0,
-            f"p_{name.upper()}_SIGNED": int(signed),
+            f"i_{name}": args[x.arg][start : x.bits] if bits else Const(0, 1),
+            f"p_{name.upper()}_BITS": max(1, bits),
+            f"p_{name.upper()}_LOW": max(0, x.low - copied) if bits else width,
         }
+        if x.extended:
+            pins[f"p_{name.upper()}_EXTENDED"] = 1
+        if x.inverted >> start:
+            pins[f"p_{name.upper()}_INVERT"] = Const(x.inverted >> start, bits)
+    if form.offset:
+        pins["p_OFFSET"] = Const(form.offset >> copied, width)
+    if form.carries:
+        pins["p_CARRIES"] = Const(form.carries, 2)
     return pins
 
 

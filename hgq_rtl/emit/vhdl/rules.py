@@ -38,6 +38,7 @@ from hgq_rtl.ir.ops import (
     XOR,
 )
 from hgq_rtl.ir.ops.cut import cast_window
+from hgq_rtl.ir.ops.linear import sum3_grid, sum3_signs
 
 
 class Tables(Protocol):
@@ -94,16 +95,15 @@ def _add(node: Node, tables: Tables, a: Operand, b: Operand) -> str:
 
 @emits(SUM3)
 def _sum3(node: Node, tables: Tables, a: Operand, b: Operand, c: Operand) -> str:
-    (sub,) = node.attrs
-    return _sum(node, (1, -1 if sub == 2 else 1, -1 if sub else 1), (a, b, c))
+    _, bias = sum3_grid(tuple([arg.type for arg in node.args]), node.attrs)
+    return _sum(node, sum3_signs(node.attrs), (a, b, c), bias)
 
 
-def _sum(node: Node, signs: Sequence[int], args: Sequence[Operand]) -> str:
+def _sum(node: Node, signs: Sequence[int], args: Sequence[Operand], constant: int = 0) -> str:
     """Of any number of terms, in the type of the result: what is added, subtracted, constant."""
     t = node.type
     plus: list[str] = []
     minus: list[str] = []
-    constant = 0
     for sign, x, arg in zip(signs, args, node.args, strict=True):
         if isinstance(x, int):
             constant += sign * _at(x, arg, t.exp)

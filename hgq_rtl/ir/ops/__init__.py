@@ -12,9 +12,10 @@ from hgq_rtl.ir.node import Op
 from hgq_rtl.ir.ops.choice import COMPARE, MAX, MIN, MUX
 from hgq_rtl.ir.ops.common import BIT, aligned
 from hgq_rtl.ir.ops.cut import CAST, ROUND, cast, cast_window, restrict
-from hgq_rtl.ir.ops.linear import ADD, DOT, MUL, SHIFT, SUM3, csd, dot_terms, sum3_copied, sum_tree
+from hgq_rtl.ir.ops.linear import ADD, DOT, MUL, SHIFT, SUM3, csd, dot_terms, sum_tree
 from hgq_rtl.ir.ops.logic import AND, OR, TABLE, XOR
 from hgq_rtl.ir.ops.sources import CONST, INPUT, REG, constant
+from hgq_rtl.ir.ops.sum3 import Sum3Form, sum3_bias, sum3_form
 
 OPS: dict[str, Op] = {
     op.name: op
@@ -62,6 +63,7 @@ __all__ = [
     "SUM3",
     "TABLE",
     "XOR",
+    "Sum3Form",
     "aligned",
     "cast",
     "cast_window",
@@ -69,6 +71,7 @@ __all__ = [
     "csd",
     "dot_terms",
     "restrict",
-    "sum3_copied",
+    "sum3_bias",
+    "sum3_form",
     "sum_tree",
 ]

@@ -40,17 +40,25 @@ ADD = Op("add", 2, ("sub",), _add_infer, _add_evaluate, demand_below)
 """a + b, or a - b where ``sub``."""
 
 
-def _sum3_signs(attrs: Attrs) -> tuple[int, int, int]:
-    (sub,) = attrs
+def sum3_signs(attrs: Attrs) -> tuple[int, int, int]:
+    """+1 or -1 for each argument of a sum3."""
+    sub = attrs[0]
     if sub not in (0, 1, 2):
         raise IRError("a sum3 subtracts its last 0, 1 or 2 arguments", received=repr(sub))
     return 1, -1 if sub == 2 else 1, -1 if sub else 1
 
 
+def sum3_grid(types: Types, attrs: Attrs) -> tuple[int, int]:
+    """The exponent of a sum3 and its bias in that unit."""
+    _, bias, bias_exp = attrs
+    exp = common_exp(*types, *([Fixed(bias, bias, bias_exp)] if bias else []))
+    return exp, bias << (bias_exp - exp) if bias else 0
+
+
 def _sum3_infer(types: Types, attrs: Attrs) -> Fixed:
-    exp = common_exp(*types)
-    lo = hi = 0
-    for t, sign in zip(types, _sum3_signs(attrs), strict=True):
+    exp, bias = sum3_grid(types, attrs)
+    lo = hi = bias
+    for t, sign in zip(types, sum3_signs(attrs), strict=True):
         t = t.at(exp)
         lo += t.lo if sign > 0 else -t.hi
         hi += t.hi if sign > 0 else -t.lo
@@ -58,34 +66,29 @@ def _sum3_infer(types: Types, attrs: Attrs) -> Fixed:
 
 
 def _sum3_evaluate(node: Node, *args: Ints) -> Ints:
-    a, b, c = (aligned(x, node.type.exp, n) for x, n in zip(node.args, args, strict=True))
-    (sub,) = node.attrs
+    exp, bias = sum3_grid(tuple([arg.type for arg in node.args]), node.attrs)
+    a, b, c = (aligned(x, exp, n) for x, n in zip(node.args, args, strict=True))
+    sub = node.attrs[0]
     b = a - b if sub == 2 else a + b
-    return b - c if sub else b + c
+    return (b - c if sub else b + c) + bias
 
 
 def _sum3_expand(build: Builder, node: Node) -> Node:
-    (a, b, c), (sub,) = node.args, node.attrs
-    return build(ADD, build(ADD, a, b, sub=sub == 2), c, sub=sub > 0)
+    (a, b, c), (sub, bias, bias_exp) = node.args, node.attrs
+    total = build(ADD, build(ADD, a, b, sub=sub == 2), c, sub=sub > 0)
+    return build(ADD, total, constant(build, bias, bias_exp), sub=False) if bias else total
 
 
-SUM3 = Op("sum3", 3, ("sub",), _sum3_infer, _sum3_evaluate, demand_below, _sum3_expand)
-"""a + b + c with the last ``sub`` arguments subtracted, where a target adds three at once."""
-
-
-def sum3_copied(node: Node) -> int:
-    """Low bits of a sum3 that only one argument has, and that are copied: none if it is
-    subtracted.
-    """
-    signs = _sum3_signs(node.attrs)
-    order = sorted(
-        (arg.type.exp, sign)
-        for arg, sign in zip(node.args, signs, strict=True)
-        if not arg.type.is_zero
-    )
-    if len(order) < 2 or order[0][1] < 0:
-        return 0
-    return min(order[1][0] - order[0][0], node.type.width)
+SUM3 = Op(
+    "sum3",
+    3,
+    ("sub", "bias", "bias_exp"),
+    _sum3_infer,
+    _sum3_evaluate,
+    demand_below,
+    _sum3_expand,
+)
+"""a + b + c + bias, the last ``sub`` arguments subtracted, where a target adds three at once."""
 
 
 def dot_terms(types: Types, attrs: Attrs) -> tuple[int, list[int], int]:

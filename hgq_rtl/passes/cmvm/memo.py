@@ -37,7 +37,9 @@ def _version() -> str:
     """The solvers themselves: other code may solve otherwise."""
     here = Path(__file__).parent
     files = sorted(path for path in here.iterdir() if path.suffix in (".py", ".cc"))
-    measure = [here.parent / "ternary.py", *sorted((here.parent.parent / "timing").glob("*.py"))]
+    package = here.parent.parent
+    measure = [here.parent / "ternary.py", *sorted((package / "timing").glob("*.py"))]
+    measure.append(package / "ir" / "ops" / "sum3.py")
     code = [path.read_bytes() for path in (*files, *measure)]
     return disk.digest(version("da4ml"), *code)
 

@@ -1,0 +1,122 @@
+"""How hardware adds three numbers at once: what varies in each bit, and where constants go.
+
+-2^k·s = 2^k·~s - 2^k and -x = ~x + 1: with some of its bits inverted, every argument is an
+unsigned number less a constant, so that no sign is extended and nothing is subtracted. Constants
+cost nothing where an operand has no bit of its own, and at the two carry inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from hgq_rtl.fixed import Fixed
+from hgq_rtl.ir.node import Node
+from hgq_rtl.ir.ops.common import full
+from hgq_rtl.ir.ops.linear import sum3_grid, sum3_signs
+
+CARRIES = 2
+"""Ones that enter a sum at its lowest bit: one as carry, one as saved carry."""
+
+
+@dataclass(frozen=True)
+class Operand:
+    """Argument number ``arg`` as hardware adds it: its ``bits`` low bits from bit ``low`` on.
+
+    ``inverted``: a mask of the bits that are inverted; ``extended``: whether its highest bit is
+    copied upwards.
+    """
+
+    arg: int
+    low: int
+    bits: int
+    inverted: int = 0
+    extended: bool = False
+
+    def live(self, bit: int) -> bool:
+        """Whether this bit of the sum depends on the argument."""
+        return self.bits > 0 and self.low <= bit and (self.extended or bit < self.low + self.bits)
+
+
+@dataclass(frozen=True)
+class Sum3Form:
+    """A sum3 modulo 2^width as three operands, a constant and up to two carries."""
+
+    operands: tuple[Operand, ...]
+    offset: int
+    carries: int
+    width: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether each bit of the constant has a place: an operand without a bit there."""
+        return all(self.live(bit) < 3 for bit in _ones(self.offset))
+
+    def live(self, bit: int) -> int:
+        """How many operands vary in this bit."""
+        return sum(x.live(bit) for x in self.operands)
+
+    @property
+    def copied(self) -> int:
+        """Low bits that one operand has alone, which are copied."""
+        starts = sorted(x.low for x in self.operands if x.bits)
+        if self.carries or not starts:
+            return 0
+        second = starts[1] if len(starts) > 1 else self.width
+        return min(second, next(_ones(self.offset), self.width), self.width)
+
+    @property
+    def luts(self) -> int:
+        """Bits that take a LUT: where at least two vary, the carry saved one bit below included."""
+        total, carried = 0, False
+        for bit in range(self.copied, self.width):
+            live = self.live(bit)
+            total += live + carried > 1
+            carried = live > 1 or (live == 1 and bool(self.offset >> bit & 1))
+        return total
+
+
+def _ones(n: int) -> Iterator[int]:
+    """The positions of the ones of ``n``, lowest first."""
+    while n:
+        low = n & -n
+        yield low.bit_length() - 1
+        n ^= low
+
+
+def sum3_form(node: Node, width: int | None = None) -> Sum3Form | None:
+    """The cheapest form of the ``width`` low bits of a sum3, or of all; None if none exists."""
+    exp, offset = sum3_grid(tuple([arg.type for arg in node.args]), node.attrs)
+    width = node.type.width if width is None else min(width, node.type.width)
+    choices: list[list[Operand]] = []
+    for j, sign in enumerate(sum3_signs(node.attrs)):
+        t = node.args[j].type
+        if t.is_const:
+            offset += sign * t.at(exp).lo
+            continue
+        low = t.exp - exp
+        kept = min(t.width, width - low)
+        if kept <= 0:
+            continue
+        ways = [Operand(j, low, kept, sum3_bias(t, sign < 0) & full(kept))]
+        if t.signed:
+            ways.append(Operand(j, low, kept, full(kept) if sign < 0 else 0, extended=True))
+        choices.append(ways)
+    best: Sum3Form | None = None
+    for operands in product(*choices):
+        rest = offset
+        for x in operands:
+            # An extended number has all its inverted bits above, too: ~x is -1 - x.
+            rest -= (-1 if x.inverted else 0) << x.low if x.extended else x.inverted << x.low
+        for carries in range(CARRIES + 1):
+            form = Sum3Form(operands, (rest - carries) & full(width), carries, width)
+            if form.fits and (best is None or form.luts < best.luts):
+                best = form
+    return best
+
+
+def sum3_bias(t: Fixed, negative: bool) -> int:
+    """What is free to add to an argument, in its unit: the mask of the bits then inverted."""
+    sign = 1 << (t.width - 1) if t.signed else 0
+    return full(t.width) ^ sign if negative else sign
