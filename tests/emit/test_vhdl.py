@@ -199,12 +199,13 @@ def made(build, inputs, number, op, *args, **attrs):
 S4, U3, U8, BIT = Fixed(-8, 7, 0), Fixed(0, 7, 0), Fixed(0, 255, -2), Fixed(0, 1, 0)
 
 
+UNBIASED = {"bias": 0, "bias_exp": 0}
 STATEMENTS = [
     ((ADD, S4, (3, 0), {"sub": False}), "resize(a, 5) + 3"),
     ((ADD, S4, (3, 0), {"sub": True}), "resize(a, 5) - 3"),
     ((ADD, (0, 0), S4, {"sub": True}), "-resize(b, 5)"),
     ((ADD, (0, 0), Fixed(-7, 0, 0), {"sub": True}), "to_unsigned(0, 3) - unsigned(b(2 downto 0))"),
-    ((SUM3, (0, 0), S4, U3, {"sub": 2}), "-resize(b, 5) - signed(resize(c, 5))"),
+    ((SUM3, (0, 0), S4, U3, {"sub": 2} | UNBIASED), "-resize(b, 5) - signed(resize(c, 5))"),
     ((ADD, (5, 0), U3, {"sub": True}), "to_signed(5, 4) - signed(resize(b, 4))"),
     (
         (ADD, (-5, 0), Fixed(-20, -5, 0), {"sub": True}),
@@ -213,7 +214,11 @@ STATEMENTS = [
     ((ADD, U3, (1, 40), {"sub": False}), 'resize(a, 41) + 41x"10000000000"'),
     ((ADD, U3, Fixed(0, 3, -2), {"sub": False}), "a & b"),
     ((ADD, Fixed(0, 1, -2), U3, {"sub": False}), "b & resize(a, 2)"),
-    ((SUM3, S4, U3, (1, 0), {"sub": 1}), "resize(a, 5) + signed(resize(b, 5)) - 1"),
+    ((SUM3, S4, U3, (1, 0), {"sub": 1} | UNBIASED), "resize(a, 5) + signed(resize(b, 5)) - 1"),
+    (
+        (SUM3, S4, U3, U3, {"sub": 0, "bias": 9, "bias_exp": 0}),
+        "unsigned(resize(a, 5)) + resize(b, 5) + resize(c, 5) + 9",
+    ),
     ((MUL, S4, U3, {}), "resize(a * signed('0' & b), 7)"),
     ((MUL, U3, U8, {}), "a * b"),
     ((MUL, S4, (-3, 0), {}), "resize(a * to_signed(-3, 3), 6)"),

@@ -329,6 +329,21 @@ def test_ternary_looks_through_casts_that_cut_no_bit_that_is_read():
         assert adds(result) == ops
 
 
+def test_ternary_extends_no_sign():
+    build = Builder()
+    ins = inputs(build, *[S4] * 2, *[Fixed(-128, 127, 0)] * 3)
+    total = constant(build, 5, 0)
+    for j, x in enumerate(ins):
+        total = build(ADD, total, x, sub=j == 1)
+    graph = single(build, ins, total)
+    result = ternary(graph, TARGET.device.delay, TARGET.device.cost)
+    assert_equivalent(graph, result)
+    assert adds(result) == ["sum3"] * 2
+    assert result.outputs[0].type == total.type
+    # A LUT for each bit that two operands or carries have; with signs extended it would be 19.
+    assert sum(map(TARGET.device.cost, result.nodes)) == 17
+
+
 def test_ternary_keeps_the_latest_output_in_time():
     build = Builder()
     ins = inputs(build, *[S4] * 4)
