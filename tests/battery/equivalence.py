@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -35,7 +37,7 @@ EXHAUSTIVE_BITS = 16
 def vectors(graph: Graph, count: int = 2000, seed: int = 0) -> np.ndarray:
     """All inputs where they are few; else corners and random ones, within the intervals."""
     types = [node.type for node in graph.inputs]
-    if np.prod([t.hi - t.lo + 1 for t in types], dtype=float) <= 2**EXHAUSTIVE_BITS:
+    if math.prod(t.hi - t.lo + 1 for t in types) <= 2**EXHAUSTIVE_BITS:
         axes = [np.arange(t.lo, t.hi + 1) for t in types]
         return np.array(np.meshgrid(*axes, indexing="ij")).reshape(len(types), -1).T
     rng = np.random.default_rng(seed)
