@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	done || true)
 JOBS ?= 2
 
-.PHONY: help venv demo test test-slow test-backends test-models lint types bench bench-training bench-resources bench-peers bench-emulator bench-calibration bench-solver bench-ablation bench-pareto doctor clean
+.PHONY: help venv demo test test-slow test-backends test-models lint types bench bench-training bench-resources bench-peers bench-emulator bench-calibration bench-solver bench-ablation bench-pareto mutation doctor clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -90,6 +90,9 @@ bench-solver: venv ## our solver of constant matrices beside da4ml
 
 bench-ablation: venv ## every pass off in turn; MODELS="a.keras b.keras" or random networks
 	$(BIN)/python -m benchmarks.ablation $(MODELS)
+
+mutation: venv ## single faults in the hardware, noticed by each testbench or not
+	$(BIN)/python -m tests.mutation.campaign
 
 bench-emulator: venv $(PEERS)/.ready ## samples per second beside alkaid; MODELS=DIR of HGQ 2 models
 	@test -n "$(MODELS)" || { echo "make bench-emulator MODELS=DIR"; exit 1; }

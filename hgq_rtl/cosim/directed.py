@@ -29,7 +29,7 @@ WIDEST = 64
 """Nodes of a cut, beyond which it is not opened further."""
 MOST = 2000
 """Vectors that are added at most."""
-MIXED, POOL, TRIES, ROUNDS = 2048, 128, 24, 40
+MIXED, POOL, TRIES, ROUNDS = 2048, 128, 32, 200
 
 
 class Search:

@@ -21,10 +21,11 @@ from hgq_rtl.project.project import Project
 from hgq_rtl.synth import tools
 from tests.mutation.designs import DESIGNS
 from tests.mutation.faults import Fault, Instrument, choosing, fixed
+from tests.mutation.vhdl import draw_faults
 
-Bench = Callable[[Path, Path, Sequence[int]], list[bool]]
-"""For the sim folder, the file that chooses the fault, and its numbers: whether each passes."""
-UNTOUCHED = ("ternary_adder.v",)
+Bench = Callable[[Sequence[int]], list[bool]]
+"""For numbers of faults, 0 being none: whether the testbench passes."""
+PRIMITIVE = "ternary_adder.v"
 
 
 @dataclass
@@ -59,30 +60,28 @@ class Outcome:
 
 
 class Campaign:
-    """A written project with faults in a copy of its Verilog."""
+    """Faults in a copy of a written project; one language and its testbenches.
 
-    def __init__(self, project: Project, work: Path, seed: int, count: int) -> None:
-        self.original, self.name = project.path, project.name
+    ``judged`` gives for each fault number whether the testbench passes; ``netlist`` says how Yosys
+    reads the design with a fault.
+    """
+
+    def __init__(self, project: Project, work: Path) -> None:
+        self.name, self.latency = project.name, project.latency
         self.folder = work / project.name
+        shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(project.path, self.folder)
-        names = [
-            name
-            for name in sorted(p.name for p in (self.folder / "rtl").glob("*.v"))
-            if name not in UNTOUCHED and not name.endswith("_axis.v")
-        ]
-        instrument = Instrument(seed, count)
-        self.latency = project.latency
-        self.sources = {n: (self.folder / "rtl" / n).read_text() for n in names}
-        self.mutated = instrument.run(self.sources)
-        self.faults = instrument.faults
-        self.choice = work / f"{project.name}.hex"
-        for name, text in choosing(self.mutated, str(self.choice)).items():
-            (self.folder / "rtl" / name).write_text(text)
+        self.faults: list[Fault] = []
+        self.benches: dict[str, Bench] = {}
+
+    def netlist(self, number: int, side: str, work: Path) -> str:
+        """Commands of Yosys that read the design with this fault; files are in ``work``."""
+        raise NotImplementedError
 
     def noticed_by(self, bench: Bench) -> set[int]:
         """The faults that ``bench`` notices; the right design must pass, before and after."""
         numbers = [0, *(fault.number for fault in self.faults), 0]
-        passed = bench(self.folder / "sim", self.choice, numbers)
+        passed = bench(numbers)
         assert len(passed) == len(numbers)
         assert passed[0], "the right design fails"
         assert passed[-1], "the right design fails at the end"
@@ -95,26 +94,19 @@ class Campaign:
         """
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        script = []
-        primitive = self.folder / "rtl/ternary_adder.v"
-        for side, files in (("gold", fixed(self.mutated, 0)),
-                            ("gate", fixed(self.mutated, fault.number))):  # fmt: skip
-            if primitive.exists():
-                files["ternary_adder.v"] = primitive.read_text()
-            for name, text in files.items():
-                (work / f"{side}_{name}").write_text(text)
-            names = " ".join(f"{side}_{name}" for name in files)
-            script.append(
-                f"read_verilog -nosynthesis {names}\nhierarchy -check -top {self.name}_packed\nproc\nflatten\n"
-                f"opt -full\nrename {self.name}_packed {side}\ndesign -stash {side}\n"
-            )
+        script = "".join(
+            f"{self.netlist(number, side, work)}\nhierarchy -check -top {self.name}_packed\n"
+            f"proc\nflatten\nmemory\nopt -full\nrename {self.name}_packed {side}\ndesign -stash {side}\n"
+            for number, side in ((0, "gold"), (fault.number, "gate"))
+        )
         steps = self.latency + 2
-        script.append(
+        script += (
             "design -copy-from gold gold\ndesign -copy-from gate gate\n"
             "miter -equiv -make_assert -flatten gold gate miter\nhierarchy -top miter\n"
-            f"opt -full\nsat -verify -prove-asserts -seq {steps} -prove-skip {steps - 1} miter\n"
+            "opt -full\n"
+            f"sat -verify -prove-asserts -seq {steps} -prove-skip {steps - 1} miter\n"
         )
-        (work / "prove.ys").write_text("".join(script))
+        (work / "prove.ys").write_text(script)
         try:
             tools.run("yosys", ["-q", "prove.ys"], work)
         except SynthError as error:
@@ -123,10 +115,10 @@ class Campaign:
             return False
         return True
 
-    def run(self, benches: dict[str, Bench], work: Path) -> Outcome:
-        """All faults in all testbenches; what all of them miss is tried to be proven harmless."""
+    def run(self, work: Path) -> Outcome:
+        """All faults in all testbenches; what one of them misses is tried to be proven harmless."""
         outcome = Outcome(self.name, self.faults)
-        for name, bench in benches.items():
+        for name, bench in self.benches.items():
             outcome.noticed[name] = self.noticed_by(bench)
         everywhere = set.intersection(*outcome.noticed.values())
         for fault in self.faults:
@@ -135,7 +127,114 @@ class Campaign:
         return outcome
 
 
-STUB = "#!/bin/sh\nexit 0\n"
+class VerilogCampaign(Campaign):
+    """All faults in one set of files; a number in a file chooses one at run time."""
+
+    def __init__(self, project: Project, work: Path, seed: int, count: int) -> None:
+        super().__init__(project, work)
+        self.sim, rtl = self.folder / "sim", self.folder / "rtl"
+        files = {
+            path.name: path.read_text()
+            for path in sorted(rtl.glob("*.v"))
+            if path.name != PRIMITIVE and not path.name.endswith("_axis.v")
+        }
+        instrument = Instrument(seed, count)
+        self.mutated = instrument.run(files)
+        self.faults = instrument.faults
+        self.choice = work / f"{project.name}.hex"
+        for name, text in choosing(self.mutated, str(self.choice)).items():
+            (rtl / name).write_text(text)
+        self.benches = {"cocotb on Verilator": self.cocotb, "Verilog-2001 on Icarus": self.icarus}
+
+    def netlist(self, number: int, side: str, work: Path) -> str:
+        """The instrumented files with the choice made."""
+        files = fixed(self.mutated, number)
+        if (primitive := self.folder / "rtl" / PRIMITIVE).exists():
+            files[PRIMITIVE] = primitive.read_text()
+        for name, text in files.items():
+            (work / f"{side}_{name}").write_text(text)
+        return "read_verilog -nosynthesis " + " ".join(f"{side}_{name}" for name in files)
+
+    def icarus(self, numbers: Sequence[int]) -> list[bool]:
+        """``make icarus`` for each; but for the first with a compiler that leaves what is there."""
+        stub = self.folder / "stub"
+        stub.mkdir(exist_ok=True)
+        (stub / "iverilog").write_text("#!/bin/sh\nexit 0\n")
+        (stub / "iverilog").chmod(0o755)
+        passed = []
+        for turn, number in enumerate(numbers):
+            self.choice.write_text(f"{number:x}\n")
+            path = f"{stub}:{os.environ['PATH']}" if turn else os.environ["PATH"]
+            passed.append(make(self.sim, "icarus", path))
+        return passed
+
+    def cocotb(self, numbers: Sequence[int]) -> list[bool]:
+        """``run.py`` for each, in one process, whose runner builds for the first alone."""
+        (self.sim / "again.py").write_text(AGAIN)
+        done = subprocess.run(
+            [sys.executable, "again.py", str(self.choice), ",".join(map(str, numbers))],
+            cwd=self.sim, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        lines = [line for line in done.stdout.splitlines() if line.startswith("@status")]
+        assert len(lines) == len(numbers), done.stdout[-2000:] + done.stderr[-2000:]
+        assert {line.split()[1] for line in lines} <= {"0", "1"}, "a simulator that does not run"
+        return [line == "@status 0" for line in lines]
+
+
+class VhdlCampaign(Campaign):
+    """Each fault in a file of its own: GHDL reads a design in a moment."""
+
+    def __init__(self, project: Project, work: Path, seed: int, count: int) -> None:
+        super().__init__(project, work)
+        home = self.folder / "vhdl"
+        self.files = {path.name: path.read_text() for path in sorted(home.glob("*.vhd"))}
+        drawn = draw_faults(self.files, seed, count)
+        self.faults = [fault for fault, _ in drawn]
+        self.changed = {0: self.files, **{f.number: {f.file: text} for f, text in drawn}}
+        self.benches = {"VHDL-2008 on GHDL": self.ghdl}
+
+    def place(self, number: int) -> None:
+        """Write the core with this fault and no other."""
+        for name, text in {**self.files, **self.changed[number]}.items():
+            (self.folder / "vhdl" / name).write_text(text)
+
+    def ghdl(self, numbers: Sequence[int]) -> list[bool]:
+        """``make ghdl`` for each. A fault that is no VHDL would be a fault of the test."""
+        passed = []
+        for number in numbers:
+            self.place(number)
+            passed.append(make(self.folder / "sim", "ghdl", os.environ["PATH"]))
+            assert (self.folder / "sim/junit/ghdl.xml").exists(), self.faults[number - 1]
+        return passed
+
+    def netlist(self, number: int, side: str, work: Path) -> str:
+        """What GHDL makes of the core as Verilog."""
+        self.place(number)
+        listed = (self.folder / "sim/sources.mk").read_text()
+        order = next(line for line in listed.splitlines() if line.startswith("VHDL"))
+        paths = [str(self.folder / "sim" / word) for word in order.split()[2:]]
+        paths = [path for path in paths if "/vhdl/" in path]
+        build = work / side
+        build.mkdir()
+        options = ["--std=08", f"--workdir={build}"]
+        subprocess.run(["ghdl", "-a", *options, *paths], check=True, capture_output=True)
+        done = subprocess.run(
+            ["ghdl", "--synth", *options, "--out=verilog", f"{self.name}_packed"],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        (work / f"{side}.v").write_text(done.stdout)
+        return f"read_verilog {side}.v"
+
+
+def make(sim: Path, target: str, path: str) -> bool:
+    """Whether ``make`` in the sim folder exits with 0."""
+    done = subprocess.run(
+        ["make", "-C", str(sim), target],
+        capture_output=True, check=False, env={**os.environ, "PATH": path},
+    )  # fmt: skip
+    return done.returncode == 0
+
+
 AGAIN = """
 import sys
 from pathlib import Path
@@ -159,39 +258,17 @@ for number in numbers.split(","):
 """
 
 
-def icarus(sim: Path, choice: Path, numbers: Sequence[int]) -> list[bool]:
-    """``make icarus`` for each; but for the first with a compiler that leaves what is there."""
-    stub = sim.parent / "stub"
-    stub.mkdir(exist_ok=True)
-    (stub / "iverilog").write_text(STUB)
-    (stub / "iverilog").chmod(0o755)
-    passed = []
-    for turn, number in enumerate(numbers):
-        choice.write_text(f"{number:x}\n")
-        path = f"{stub}:{os.environ['PATH']}" if turn else os.environ["PATH"]
-        done = subprocess.run(
-            ["make", "-C", str(sim), "icarus"],
-            capture_output=True, check=False, env={**os.environ, "PATH": path},
-        )  # fmt: skip
-        passed.append(done.returncode == 0)
-    return passed
-
-
-def cocotb(sim: Path, choice: Path, numbers: Sequence[int]) -> list[bool]:
-    """``run.py`` for each, in one process, whose runner builds for the first alone."""
-    (sim / "again.py").write_text(AGAIN)
-    done = subprocess.run(
-        [sys.executable, "again.py", str(choice), ",".join(map(str, numbers))],
-        cwd=sim, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    lines = [line for line in done.stdout.splitlines() if line.startswith("@status")]
-    assert len(lines) == len(numbers), done.stdout[-2000:] + done.stderr[-2000:]
-    assert {line.split()[1] for line in lines} <= {"0", "1"}, "a simulator that does not run"
-    return [line == "@status 0" for line in lines]
-
-
-BENCHES: dict[str, Bench] = {"cocotb, Verilator": cocotb, "Verilog-2001, Icarus": icarus}
 TITLES = ("design", "testbench", "faults", "equivalent", "noticed", "missed", "share")
+
+
+def totals(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The sum over all designs for each testbench."""
+    found = []
+    for bench in dict.fromkeys(row[1] for row in rows):
+        sums = [sum(int(row[i]) for row in rows if row[1] == bench) for i in (2, 3, 4, 5)]
+        share = f"{100 * sums[2] / (sums[0] - sums[1]):.1f} %"
+        found.append(["all", bench, *map(str, sums), share])
+    return found
 
 
 def main() -> None:
@@ -203,16 +280,18 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder).resolve()
-        for make in DESIGNS:
-            project = make().write(work / make.__name__)
-            outcome = Campaign(project, work / "mutated", options.seed, options.count).run(
-                BENCHES, work
-            )
-            rows += outcome.rows()
-            for bench in BENCHES:
-                for fault in outcome.unnoticed(bench):
-                    print(f"missed by {bench}: {fault}", flush=True)
+        for build in DESIGNS:
+            project = build().write(work / build.__name__)
+            for kind in (VerilogCampaign, VhdlCampaign):
+                campaign = kind(project, work / "mutated", options.seed, options.count)
+                outcome = campaign.run(work)
+                rows += outcome.rows()
+                for bench in campaign.benches:
+                    for fault in outcome.unnoticed(bench):
+                        print(f"missed by {bench}: {fault}", flush=True)
             print(markdown(TITLES, rows), flush=True)
+    rows += totals(rows)
+    print(markdown(TITLES, rows))
     replace("mutation", markdown(TITLES, rows))
 
 
