@@ -96,7 +96,8 @@ class Campaign:
         work.mkdir()
         script = "".join(
             f"{self.netlist(number, side, work)}\nhierarchy -check -top {self.name}_packed\n"
-            f"proc\nflatten\nmemory\nopt -full\nrename {self.name}_packed {side}\ndesign -stash {side}\n"
+            "proc\nflatten\nmemory\nopt -full\n"
+            f"rename {self.name}_packed {side}\ndesign -stash {side}\n"
             for number, side in ((0, "gold"), (fault.number, "gate"))
         )
         steps = self.latency + 2
