@@ -24,12 +24,14 @@ def precision(float64: bool) -> Iterator[None]:
 def of_keras(function: Callable[[Any], Any]) -> Callable[[Floats], Floats]:
     """An elementwise function written with Keras, as one of float64 arrays."""
 
-    def run(v: Floats) -> Floats:
+    def run(v: Any) -> Any:
+        values = np.atleast_1d(np.asarray(v, dtype=np.float64))  # one number, for a constant
         # Values come in lengths of a few powers of two, for each of which JAX compiles once.
-        padded = np.zeros(1 << max(4, (len(v) - 1).bit_length()))
-        padded[: len(v)] = v
+        padded = np.zeros(1 << max(4, (len(values) - 1).bit_length()))
+        padded[: len(values)] = values
         with precision(True):
             y = function(keras.ops.convert_to_tensor(padded, "float64"))
-            return np.asarray(keras.ops.convert_to_numpy(y), dtype=np.float64)[: len(v)]
+            found = np.asarray(keras.ops.convert_to_numpy(y), dtype=np.float64)[: len(values)]
+        return found.reshape(np.shape(v))
 
     return run

@@ -12,6 +12,7 @@ X = np.arange(-8, 8) / 3
 def test_functions_are_computed_in_doubles():
     assert np.abs(of_keras(keras.activations.tanh)(X) - np.tanh(X)).max() < 2.0**-50
     assert np.abs(of_keras(keras.activations.sigmoid)(X) - 1 / (1 + np.exp(-X))).max() < 2.0**-50
+    assert of_keras(keras.activations.relu)(0.25).shape == ()  # as for a constant
 
 
 def test_operations_stay_in_doubles_inside_only():
