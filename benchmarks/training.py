@@ -69,12 +69,13 @@ def main() -> None:
     steps, traces = [], []
     with console.status("") as status:
         for name, batch in STEPS:
-            status.update(f"steps of {name}, batch {batch}")
-            rounds = [
-                [w.seconds("step", name, batch) for w in workers]
-                for _ in range(arguments.rounds + 1)
-            ][1:]  # the first one warms up
-            steps.append(row(name, batch, 1e-3, *map(list, zip(*rounds, strict=True))))
+            for what, label in (("alone", name), ("step", f"{name}, in `fit`")):
+                status.update(f"steps of {name}, batch {batch}")
+                rounds = [
+                    [w.seconds(what, name, batch) for w in workers]
+                    for _ in range(arguments.rounds + 1)
+                ][1:]  # the first one warms up
+                steps.append(row(label, batch, 1e-3, *map(list, zip(*rounds, strict=True))))
         for name, batch in TRACES:
             status.update(f"trace of {name}")
             first, *later = ([w.seconds("trace", name, batch) for w in workers] for _ in range(4))
@@ -83,7 +84,8 @@ def main() -> None:
     replace(
         "training",
         f"Machine: {machine()}. Medians of {arguments.rounds} alternating rounds, JAX on CPU, "
-        "default configurations, Adam, compiled before; ratios are medians over rounds.\n\n"
+        "default configurations, Adam, compiled before; ratios are medians over rounds. In `fit`, "
+        "a step includes what Keras does around it, the same for both.\n\n"
         + markdown(["training step", "batch", "hgq_rtl, ms", "HGQ2 0.2.0, ms", "ratio"], steps)
         + "\n\n`trace_minmax` over 20000 samples, compilation included: the first call in a "
         "process, and calls after it:\n\n"

@@ -3,8 +3,9 @@
     python training_worker.py LIBRARY     (hgq_rtl or hgq, the import name of HGQ2)
 
 Runs in the environment of its library and imports nothing else of this project. Reads one JSON
-list per line, [what, network, batch], and answers with seconds: "step" is one training step
-(the mean of an epoch, compiled before), "trace" one trace_minmax over TRACED samples.
+list per line, [what, network, batch], and answers with seconds: "step" is one training step of
+`fit` (the mean of an epoch, compiled before), "alone" the compiled step without what Keras does
+around it, "trace" one trace_minmax over TRACED samples.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 LIBRARY = sys.argv[1]
 importlib.import_module(LIBRARY)  # before keras, whose backend it chooses
 
+import jax  # noqa: E402
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
@@ -71,6 +73,8 @@ class Subject:
         self.model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=True)
         self.rng = np.random.default_rng(0)
         self.steps: dict[int, int] = {}
+        self.state: Any = None
+        self.compiled = jax.jit(self.model.train_step, donate_argnums=0)
 
     def data(self, rows: int) -> tuple[Any, Any]:
         shape = (rows, *self.model.input_shape[1:])
@@ -82,6 +86,21 @@ class Subject:
             self.epoch(batch, 2)
             self.steps[batch] = max(3, min(300, int(SECONDS / self.epoch(batch, 10))))
         return self.epoch(batch, self.steps[batch])
+
+    def alone(self, batch: int) -> float:
+        self.step(batch)
+        if self.state is None:
+            kinds = ("trainable", "non_trainable", "optimizer", "metrics")
+            names = {f"{kind}_variables": True for kind in kinds}
+            state = self.model._get_jax_state(**names)
+            self.state = jax.tree.map(lambda v: v + 0, state)  # a copy, which steps may overwrite
+        data = (*map(jax.numpy.asarray, self.data(batch)), None)
+        for n in (3, self.steps[batch]):
+            start = time.perf_counter()
+            for _ in range(n):
+                _, self.state = self.compiled(self.state, data)
+            jax.block_until_ready(self.state)
+        return (time.perf_counter() - start) / n
 
     def epoch(self, batch: int, steps: int) -> float:
         x, y = self.data(batch * steps)
