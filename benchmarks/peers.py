@@ -269,7 +269,7 @@ def fastest(model: Path, stages: int, lock: Path | None, seeds: int) -> dict[str
 
 
 def times(model: Path, stages: int) -> dict[str, Any]:
-    """CPU seconds from file to Verilog, imports apart: with an empty cache, and again."""
+    """CPU seconds from file to Verilog: with an empty cache, which takes Keras, and again."""
 
     def compute() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as scratch:
@@ -364,7 +364,7 @@ def table(found: Mapping[str, Rows]) -> str:
             rows,
         )
         + "\n\nRatios to the peers (goal in the heading), and CPU seconds from file to Verilog, "
-        "imports apart:\n\n"
+        "when cold with the import of Keras:\n\n"
         + markdown(
             ["model", "LUT, as written ≤ 0.60", "LUT, mapped ≤ 0.85", "FF, alkaid ≤ 0.60",
              "FF, da4ml ≤ 0.85", "MHz, alkaid ≥ 1.25", "MHz, da4ml ≥ 1.25", "cold ≤ 5 s",

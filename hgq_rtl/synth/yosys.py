@@ -12,8 +12,13 @@ from hgq_rtl.errors import SynthError
 from hgq_rtl.project.tools.yosys import script
 from hgq_rtl.synth.tools import place_files, run
 
-MODELS = {"xilinx": "+/xilinx/cells_sim.v", "ecp5": "+/ecp5/cells_sim.v"}
-"""The vendors' cells as simulation models."""
+MODELS = {
+    "xilinx": "+/xilinx/cells_sim.v",
+    "ecp5": "+/ecp5/common_sim.vh +/ecp5/ccu2c_sim.vh",
+}
+"""The vendors' cells as simulation models. Of ECP5 without memories and pads, which our netlists do
+not have and on which YoWASP's Yosys 0.70 stops without a message.
+"""
 
 _LUT = re.compile(r"LUT[1-6](_2)?|LUT4|PFUMX|L6MUX21")
 _FLIP_FLOP = re.compile(r"FD[RSCP]E(_1)?|TRELLIS_FF")

@@ -218,7 +218,8 @@ class DelayModel:
         if row == "table":
             return self.table_luts[bits] * node.type.width
         base, per_bit = self.rows[row].luts
-        if node.op is ADD:
+        if node.op is ADD and self.target != "ecp5":
+            # There a carry cell takes its LUT for every bit of the chain.
             bits = adder_luts(node)
         if node.op is SUM3:
             bits = sum3_luts(node)

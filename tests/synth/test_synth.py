@@ -44,6 +44,17 @@ def test_synthesis_beside_the_estimate(tmp_path):
         check_netlist(wrong, project.path / "sim", bench)
 
 
+@pytest.mark.parametrize("device", ["xc7z020-1", "ecp5-6"])
+def test_other_families(device, tmp_path):
+    """The netlist of each family, with that family's cells, computes the graph."""
+    found = synth(chain([6, 4], device=device, clock_ns=8.0).write(tmp_path / "p").path,
+                  per_layer=False).facts  # fmt: skip
+    assert found["command"] == {"xc7z020-1": "xilinx xc7", "ecp5-6": "ecp5"}[device]
+    assert found["vectors"] > 1000
+    if device == "xc7z020-1":
+        assert abs(found["total"]["luts"] / found["estimate"]["luts"] - 1) < 0.35
+
+
 def test_a_changed_project_is_refused(tmp_path):
     project = chain([3, 2]).write(tmp_path / "chain")
     (project.path / "rtl" / "chain.v").write_text("module chain; endmodule\n")
