@@ -69,7 +69,7 @@ def test_the_cells_add_three_numbers(tmp_path, operands, constants):
 
 @pytest.mark.parametrize(
     ("right", "wrong"),
-    [("8'he8", "8'he0"), ("16'h9669", "16'h6996"), ("ONE_C = OFFSET[i]", "ONE_C = 0")],
+    [("8'he8", "8'he0"), ("16'h9669", "16'h6996"), ("ONE_A = OFFSET[i]", "ONE_A = 0")],
 )
 def test_a_wrong_cell_is_found(tmp_path, right, wrong):
     with pytest.raises(SynthError, match="yosys failed"):
