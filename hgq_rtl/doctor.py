@@ -51,7 +51,12 @@ def check() -> list[Finding]:
         ),
         _package("cocotb", "co-simulation", simulator["GET"]["cocotb"]),
         _verilator(simulator),
-        _program("C++ compiler", simulator["find_compiler"](), simulator["GET"]["c++"]),
+        _program(
+            "C++ compiler",
+            simulator["find_compiler"](),
+            simulator["GET"]["c++"],
+            " and the C++ emulator, predict(engine='native')",
+        ),
         _program("make", shutil.which("make"), simulator["GET"]["make"]),
         _program("perl", shutil.which("perl"), simulator["GET"]["perl"]),
         _libpython(),
@@ -115,9 +120,11 @@ def _verilator(simulator: dict[str, Any]) -> Finding:
     )
 
 
-def _program(name: str, path: str | None, how_to_get: str) -> Finding:
+def _program(name: str, path: str | None, how_to_get: str, more: str = "") -> Finding:
     what = f"{_first_line(path)} at {path}" if path else "not found"
-    return Finding(name, path is not None, what, "co-simulation: building simulators", how_to_get)
+    return Finding(
+        name, path is not None, what, f"co-simulation: building simulators{more}", how_to_get
+    )
 
 
 def _first_line(program: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hgq_rtl.project import Delivery, write_project
+from hgq_rtl.report.measured import Measured, measured
 from tests.cosim.design import tiny
 from tests.project.tcl import needs_tclsh, run_tcl
 
@@ -67,6 +68,10 @@ def test_yosys_runs(folder):
     cells = json.loads((folder / "yosys/stat.json").read_text())["design"]["num_cells_by_type"]
     assert cells["FDRE"] == 27
     assert '"FDRE": 27' in done.stdout
+    (found,) = measured(folder)
+    luts = sum(n for cell, n in cells.items() if cell.startswith("LUT"))
+    assert found == Measured("Yosys", luts=luts, flip_flops=27)
+    assert luts > 0
 
 
 @needs_yosys
@@ -76,6 +81,10 @@ def test_nextpnr_runs(folder):
     assert done.returncode == 0, done.stderr
     clocks = json.loads((folder / "yosys/ecp5_route.json").read_text())["fmax"]
     assert all(clock["constraint"] == 500.0 for clock in clocks.values())
+    (found,) = measured(folder)
+    assert (found.tool, found.flip_flops) == ("nextpnr-ecp5, routed", 27)
+    assert found.luts > 0
+    assert found.mhz == min(clock["achieved"] for clock in clocks.values())
 
 
 def test_missing_yosys_is_named(folder, tmp_path):
