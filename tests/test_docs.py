@@ -66,7 +66,9 @@ def test_the_examples_are_simulated(name, tmp_path):
     command = [sys.executable, ROOT / "examples" / f"{name}.py", "--random", "100", "--out"]
     done = subprocess.run([*command, tmp_path / name], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"\d+ vectors, every bit equal \(200 data, .* 100 random;", done.stdout)
+    assert re.search(
+        r"\d+ vectors, every bit equal \(200 data, .* 100 random(, \d+ directed)?;", done.stdout
+    )
 
 
 def test_every_op_is_described():
