@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	done || true)
 JOBS ?= 2
 
-.PHONY: help venv demo test test-slow test-backends test-models lint types bench bench-training bench-resources bench-peers bench-emulator bench-calibration bench-solver bench-ablation bench-pareto mutation doctor clean
+.PHONY: help venv demo docs test test-slow test-backends test-models lint types bench bench-training bench-resources bench-peers bench-emulator bench-calibration bench-solver bench-ablation bench-pareto mutation doctor clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,14 @@ $(BACKENDS)/.ready: requirements.txt pyproject.toml
 test-models: venv ## the models of MODELS=DIR (HGQ 2: name.keras, name.npz) against their outputs
 	@test -n "$(MODELS)" || { echo "make test-models MODELS=DIR"; exit 1; }
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "slow or not slow" tests/compat/test_hgq2_models.py --models $(MODELS)
+
+docs: $(VENV)/.docs-ready ## build the site in build/site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo build/site/index.html
+
+$(VENV)/.docs-ready: $(VENV)/.ready requirements-docs.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $@
 
 lint: venv ## ruff: lint and format
 	$(BIN)/ruff check .

@@ -150,12 +150,13 @@ class Design:
     ) -> Project:
         """Write the project folder ``out``, whole or not at all.
 
-        A project written before is replaced, or left alone if it is the same. ``delivery``: the
-        beats of the AXI4-Stream shell, where layers are placed, and other choices about the
-        folder. ``inputs``: where the design came from, for the manifest. ``vectors``: data, as
-        ``predict`` takes them, that the testbenches of the folder run beside corner, random and
-        directed vectors. Raises ProjectError if ``out`` is no project, or, without ``force``, if
-        somebody changed it; NumberError or CosimError for unusable data.
+        A project written before is replaced, or left alone if it is the same. ``force``: replace
+        even one that somebody changed. ``delivery``: the beats of the AXI4-Stream shell, where
+        layers are placed, and other choices about the folder. ``inputs``: where the design came
+        from, for the manifest. ``vectors``: data, as ``predict`` takes them, that the testbenches
+        of the folder run beside corner, random and directed vectors. Raises ProjectError if
+        ``out`` is no project, or, without ``force``, if somebody changed it; NumberError or
+        CosimError for unusable data.
         """
         data = None if vectors is None else self.interface.input_integers(vectors)
         golden = golden_vectors(self.scheduled, self.interface, data)

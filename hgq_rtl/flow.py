@@ -42,9 +42,11 @@ def compile(
     path of a TOML file. ``inputs``: (k, i, f) by input name, where the data is already on a
     fixed-point grid and no quantizer defines the port. ``name``: of the design and its top module
     (default: the model's). ``skip``: passes to leave out. ``dump``: a folder for the graph after
-    every pass. ``minimize_registers``: search the schedule with the fewest register bits among
-    those with the fewest stages. ``check_samples``: random samples on which every layer is compared
-    with Keras; 0 leaves the comparison out. ``progress``: called with the name of every step.
+    every pass. ``register_inputs``, ``register_outputs``: registers behind the input ports and
+    before the output ports, which count in the latency. ``minimize_registers``: search the
+    schedule with the fewest register bits among those with the fewest stages. ``check_samples``:
+    random samples on which every layer is compared with Keras; 0 leaves the comparison out.
+    ``progress``: called with the name of every step.
 
     Raises an HgqRtlError that names the layer for whatever cannot become exact hardware.
     """

@@ -107,9 +107,10 @@ class Project:
 
         ``x``: float inputs in the structure that ``predict`` takes; ``y_expected``: the outputs
         for them of Keras, or of a traced function on NumPy arrays, compared as exact integers.
-        ``axis``: through the AXI4-Stream shell as well. ``work``: a folder for the simulator and
-        the logs instead of ``sim/sim_build``. Raises CosimError at the first difference, saying
-        where the fault is.
+        ``random``, ``seed``: how many random vectors, and of which seed. ``console``: where
+        progress is shown. ``axis``: through the AXI4-Stream shell as well. ``work``: a folder for
+        the simulator and the logs instead of ``sim/sim_build``. Raises CosimError at the first
+        difference, saying where the fault is.
         """
         if x is not None and y_expected is None and self.reference is not None:
             y_expected = self.reference(self.interface.arrays(x))

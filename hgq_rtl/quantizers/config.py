@@ -66,8 +66,10 @@ class QuantizerConfig(Mapping[str, Any]):
 
     Starts from the defaults of (``q_type``, ``place``) in the current scope and applies
     ``params``. ``q_type``: kbi, kif, float, dummy, or default (the place's default type).
-    ``place``: weight, bias, table or datalane. Reads as a mapping of all parameters; ``replace``
-    makes a changed copy. Parameters of the fixed-point types kbi and kif:
+    ``place``: weight, bias, table or datalane.
+
+    Reads as a mapping of all parameters; ``replace`` makes a changed copy. Parameters of the
+    fixed-point types kbi and kif:
 
     ``k0 i0 b0 f0``       initial widths: numbers or Keras initializers
     ``ic bc fc``          their constraints; ``ir br fr``: their regularizers

@@ -150,8 +150,9 @@ class StreamDriver(Driver):
     """Drives an AXI4-Stream that carries samples: each call is a packet that ends with TLAST.
 
     ``prefix``: what the names of the signals have in common, before ``_tdata`` and so on; TLAST may
-    be missing. A sample takes as many beats as TDATA needs. ``pace``: when to offer a beat, such as
-    ``bursts(seed=1)``; by default always. Send nothing while the design is in reset.
+    be missing. ``clk``: the clock or its name. ``pace``: when to offer a beat, such as
+    ``bursts(seed=1)``; by default always. A sample takes as many beats as TDATA needs. Send
+    nothing while the design is in reset.
     """
 
     def __init__(
