@@ -107,9 +107,11 @@ def einsum_table(d: Draw, shape: Shape) -> Any:
 
 @family((4, 2), behind=True)
 def conv_table_1d(d: Draw, shape: Shape) -> Any:
-    return hl.QConvT1D(d.whole(1, 2), 2, d.whole(1, 2), d.of("valid", "same"), **tables(d))
+    size = min(2, shape[0])
+    return hl.QConvT1D(d.whole(1, 2), size, d.whole(1, 2), d.of("valid", "same"), **tables(d))
 
 
 @family((3, 3, 1), behind=True)
 def conv_table_2d(d: Draw, shape: Shape) -> Any:
-    return hl.QConvT2D(d.whole(1, 2), 2, d.whole(1, 2), d.of("valid", "same"), **tables(d))
+    size = tuple(min(2, n) for n in shape[:2])
+    return hl.QConvT2D(d.whole(1, 2), size, d.whole(1, 2), d.of("valid", "same"), **tables(d))
