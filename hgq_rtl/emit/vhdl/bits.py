@@ -101,8 +101,8 @@ def modular(x: Bits, shift: int, width: int, signed: bool) -> str:
 def exact(x: Bits, shift: int, wider: bool = False) -> str:
     """All of x·2^shift; ``wider``: signed, with a bit in front where x is not.
 
-    >>> exact(Bits.of("x", Fixed(0, 7, 0)), 1, wider=True)
-    "signed('0' & x & \\"0\\")"
+    >>> print(exact(Bits.of("x", Fixed(0, 7, 0)), 1, wider=True))
+    signed('0' & x & "0")
     """
     pad = f" & {zeros(shift)}" if shift else ""
     if wider and not x.signed:
@@ -125,8 +125,8 @@ def wrapped(n: int, width: int, signed: bool) -> int:
 def literal(n: int, width: int, signed: bool) -> str:
     """A constant of ``width`` bits where its type is known from what it is compared with.
 
-    >>> literal(5, 4, False), literal(-1, 40, True)
-    ('to_unsigned(5, 4)', '40x"ffffffffff"')
+    >>> literal(5, 4, False), literal(-1, 40, True), literal(1 << 39, 40, False)
+    ('to_unsigned(5, 4)', 'to_signed(-1, 40)', '40x"8000000000"')
     """
     n = wrapped(n, width, signed)
     if width == 1:
