@@ -17,6 +17,8 @@ from hgq_rtl.ir.ops import ADD, CAST, COMPARE, CONST, INPUT, MAX, MIN, REG, SHIF
 from hgq_rtl.ir.verify import register_depths
 
 CLOCK = "clk"
+GLUE = "glue"
+"""The module of what belongs to no layer."""
 PARTS: dict[Op, tuple[str, ...]] = {MAX: ("_lt",), MIN: ("_lt",), SUM3: ("_sum", "_adder")}
 """Suffixes of the names inside an op: the comparison of a max or min, the upper part of a sum3
 before its low bits are joined to it, and the instance that adds.
@@ -28,6 +30,7 @@ class Module:
     """One layer. ``graph`` has input nodes for its input ports; all names are final."""
 
     name: str
+    """Begins with the top's, so that several cores fit into one design."""
     scope: str
     graph: Graph
     imports: dict[str, Node] = field(default_factory=dict)
@@ -38,6 +41,8 @@ class Module:
     """Node of ``graph`` to its signal; nodes without one are written into their users."""
     addresses: set[str] = field(default_factory=set)
     """Signals of registers that address a table, here or in another module."""
+    short: str = ""
+    """The name without that of the top: for instances and signals."""
 
     @property
     def clocked(self) -> bool:
@@ -82,10 +87,10 @@ def live_nodes(graph: Graph) -> list[Node]:
     return [node for node in graph.nodes if node in needed]
 
 
-def partition(graph: Graph, inputs: dict[Node, str], glue: str, modules: Names) -> Partition:
+def partition(graph: Graph, inputs: dict[Node, str], top: str, modules: Names) -> Partition:
     """Modules of ``graph``. ``inputs``: input nodes to the top's port names.
 
-    ``modules`` gives out module names, ``glue`` is asked for where the origin is empty.
+    ``modules`` gives out module names, that of a layer behind ``top``.
     """
     live = [n for n in live_nodes(graph) if n.op not in (INPUT, SHIFT, CONST)]
     drafts: dict[str, _Draft] = {}
@@ -94,7 +99,9 @@ def partition(graph: Graph, inputs: dict[Node, str], glue: str, modules: Names) 
         scope = graph.origin(node).partition("/")[0]
         if scope not in drafts:
             empty = Graph(Builder(), (), (), ())
-            drafts[scope] = _Draft(Module(modules(scope or glue), scope, empty))
+            name = modules(f"{top}_{scope or GLUE}")
+            short = name.removeprefix(f"{top}_")
+            drafts[scope] = _Draft(Module(name, scope, empty, short=short))
         home[node] = drafts[scope]
     _name_nodes(graph, live, home, inputs)
     exported = _exported(graph, live, home)
@@ -149,7 +156,7 @@ def _name_nodes(
                 root = root.args[0]
             base = inputs[root] if root in inputs else home[root].name_of[root]
             if root in home and home[root] is not draft:
-                base = f"{home[root].module.name}_{base}"
+                base = f"{home[root].module.short}_{base}"
             draft.name_of[node] = draft.names(f"{base}_s{depths[node]}")
             continue
         inside = graph.origin(node).partition("/")[2]
@@ -189,7 +196,7 @@ def _fetch(node: Node, draft: _Draft, home: dict[Node, _Draft], inputs: dict[Nod
                 name = draft.names(inputs[node])
             else:
                 source = home[node]
-                name = draft.names(f"{source.module.name}_{source.name_of[node]}")
+                name = draft.names(f"{source.module.short}_{source.name_of[node]}")
             draft.local[node] = draft.build.make(INPUT, (), (name, t.lo, t.hi, t.exp))
             if not t.is_const:
                 draft.module.imports[name] = node

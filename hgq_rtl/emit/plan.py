@@ -62,11 +62,11 @@ def plan(graph: Graph, interface: Interface, info: CoreInfo) -> Plan:
     inputs = _element_names(interface.inputs, names)
     outputs = _element_names(interface.outputs, names)
     ports = {n: name for n, name in zip(graph.inputs, inputs, strict=True) if name}
-    parts = partition(graph, ports, f"{top}_glue", modules)
-    instances = {m.name: names(f"u_{m.name}") for m in parts.modules}
+    parts = partition(graph, ports, top, modules)
+    instances = {m.name: names(f"u_{m.short}") for m in parts.modules}
     wires = dict(ports)
     for module in parts.modules:
-        wires |= {node: names(f"{module.name}_{port}") for node, port in module.exports.items()}
+        wires |= {node: names(f"{module.short}_{port}") for node, port in module.exports.items()}
     packed_names = Names(CLOCK, VALID_IN, VALID_OUT, CORE)
     packed = {
         port.name: packed_names(port.name)

@@ -185,7 +185,7 @@ def _numbers(cells: Cells) -> dict[str, Any]:
 
 
 def _scopes(path: Path) -> dict[str, str]:
-    """The layer that each module of a layer stands for, by module name."""
+    """The layer that each instance of a layer stands for, by its name without ``u_``."""
     found: dict[str, str] = {}
     for fact in json.loads((path / "signals.json").read_text()).values():
         parts = fact["path"].split(".")
@@ -203,7 +203,8 @@ def _layers(
     architecture: str,
     family: str,
 ) -> list[dict[str, Any]]:
-    scopes = _scopes(path)
+    core = top.removesuffix("_packed")
+    scopes = {f"{core}_{short}": scope for short, scope in _scopes(path).items()}
     cells = synthesize(
         files, top, home / "layers", architecture=architecture, family=family, keep=list(scopes)
     )

@@ -46,16 +46,16 @@ def test_the_verilog_of_a_neuron():
     graph = neuron()
     emitted = emit(graph, interface_of(graph), CoreInfo("tiny", "0.1.0", "c0ffee", 2.0, 2, "unit"))
     assert list(emitted.files) == [
-        "dense_1.v",
-        "sigmoid.v",
+        "tiny_dense_1.v",
+        "tiny_sigmoid.v",
         "tiny_glue.v",
         "tiny.v",
         "tiny_packed.v",
     ]
     assert (
-        emitted.files["dense_1.v"]
+        emitted.files["tiny_dense_1.v"]
         == """\
-// dense_1: layer 'dense_1' of tiny, latency 2 clocks in all.
+// tiny_dense_1: layer 'dense_1' of tiny, latency 2 clocks in all.
 // Model c0ffee, compiled by hgq_rtl 0.1.0 for unit at 2 ns.
 //
 // A comment such as s6@-3 behind a signal: signed, 6 bits, the LSB is worth 2^-3.
@@ -64,7 +64,7 @@ def test_the_verilog_of_a_neuron():
 //   x_1               in   s4    fixed<4,-2>  [-2, 1.75]
 //   neuron_0_cast_s1  out  u2    ufixed<2,0>  [0, 3]
 
-module dense_1 (
+module tiny_dense_1 (
   input wire clk,
   input wire [3:0] x_0,
   input wire [3:0] x_1,
@@ -78,11 +78,11 @@ module dense_1 (
 endmodule
 """
     )
-    body = emitted.files["sigmoid.v"].partition("\nmodule ")[2]
+    body = emitted.files["tiny_sigmoid.v"].partition("\nmodule ")[2]
     assert (
         body
         == """\
-sigmoid (
+tiny_sigmoid (
   input wire [1:0] dense_1_neuron_0_cast_s1,
   output reg [1:0] n_table
 );
@@ -121,27 +121,27 @@ tiny (
 
   wire [1:0] sigmoid_n_table;
 
-  wire [1:0] tiny_glue_sigmoid_n_table_s2;
+  wire [1:0] glue_sigmoid_n_table_s2;
 
-  dense_1 u_dense_1 (
+  tiny_dense_1 u_dense_1 (
     .clk(clk),
     .x_0(x_0),
     .x_1(x_1),
     .neuron_0_cast_s1(dense_1_neuron_0_cast_s1)
   );
 
-  sigmoid u_sigmoid (
+  tiny_sigmoid u_sigmoid (
     .dense_1_neuron_0_cast_s1(dense_1_neuron_0_cast_s1),
     .n_table(sigmoid_n_table)
   );
 
-  tiny_glue u_tiny_glue (
+  tiny_glue u_glue (
     .clk(clk),
     .sigmoid_n_table(sigmoid_n_table),
-    .sigmoid_n_table_s2(tiny_glue_sigmoid_n_table_s2)
+    .sigmoid_n_table_s2(glue_sigmoid_n_table_s2)
   );
 
-  assign y_0 = tiny_glue_sigmoid_n_table_s2;
+  assign y_0 = glue_sigmoid_n_table_s2;
 endmodule
 """
     )
@@ -160,7 +160,7 @@ def test_signals_lead_back_to_nodes():
         None,  # the cast, a slice written where it is read
         "u_dense_1.neuron_0_cast_s1",
         "u_sigmoid.n_table",
-        "u_tiny_glue.sigmoid_n_table_s2",
+        "u_glue.sigmoid_n_table_s2",
     ]
 
 
@@ -379,7 +379,7 @@ def errors():
         graph_of(build, [x], [moved]),
         None,
         INFO,
-        (f"wide: signal 'add' of module 'wide' has 70005 bits, more than {MAX_BITS}."),
+        (f"wide: signal 'add' of module 'tiny_wide' has 70005 bits, more than {MAX_BITS}."),
     )
     yield (
         "ports",
@@ -387,7 +387,7 @@ def errors():
         None,
         INFO,
         (
-            "wide: the input ports of module 'wide' have 70001 bits in all, "
+            "wide: the input ports of module 'tiny_wide' have 70001 bits in all, "
             f"more than {MAX_BITS}.\n"
             "  Process the tensor in parts, one after the other (a streamed design)."
         ),

@@ -75,9 +75,9 @@ def test_the_vhdl_of_a_neuron():
     info = CoreInfo("tiny", "0.1.0", "c0ffee", 2.0, 2, "unit")
     files = emit(graph, interface_of(graph), info, backend="vhdl").files
     assert (
-        files["dense_1.vhd"]
+        files["tiny_dense_1.vhd"]
         == """\
--- dense_1: layer 'dense_1' of tiny, latency 2 clocks in all.
+-- tiny_dense_1: layer 'dense_1' of tiny, latency 2 clocks in all.
 -- Model c0ffee, compiled by hgq_rtl 0.1.0 for unit at 2 ns.
 --
 -- A comment such as s6@-3 behind a signal: signed, 6 bits, the LSB is worth 2^-3.
@@ -89,16 +89,16 @@ library ieee;
 use ieee.std_logic_1164.all;
 use ieee.numeric_std.all;
 
-entity dense_1 is
+entity tiny_dense_1 is
   port (
     clk : in std_logic;
     x_0 : in signed(3 downto 0);
     x_1 : in signed(3 downto 0);
     neuron_0_cast_s1 : out unsigned(1 downto 0)
   );
-end entity dense_1;
+end entity tiny_dense_1;
 
-architecture rtl of dense_1 is
+architecture rtl of tiny_dense_1 is
   signal neuron_0_sub : signed(5 downto 0);
   signal neuron_0_relu : unsigned(4 downto 0);
 begin
@@ -110,9 +110,9 @@ end architecture rtl;
 """  # noqa: E501
     )
     assert (
-        files["sigmoid.vhd"].partition("architecture ")[2]
+        files["tiny_sigmoid.vhd"].partition("architecture ")[2]
         == """\
-rtl of sigmoid is
+rtl of tiny_sigmoid is
   type entries_2 is array (natural range <>) of std_logic_vector(1 downto 0);
   constant table_1 : entries_2(0 to 3) := (
     2x"1", 2x"3", 2x"3", 2x"3");
@@ -130,12 +130,12 @@ rtl of tiny is
   signal valid : std_logic_vector(1 downto 0) := (others => '0');
   signal dense_1_neuron_0_cast_s1 : unsigned(1 downto 0);
   signal sigmoid_n_table : unsigned(1 downto 0);
-  signal tiny_glue_sigmoid_n_table_s2 : unsigned(1 downto 0);
+  signal glue_sigmoid_n_table_s2 : unsigned(1 downto 0);
 begin
   valid <= valid(0 downto 0) & valid_in when rising_edge(clk);
   valid_out <= valid(1);
 
-  u_dense_1 : entity work.dense_1
+  u_dense_1 : entity work.tiny_dense_1
     port map (
       clk => clk,
       x_0 => x_0,
@@ -143,20 +143,20 @@ begin
       neuron_0_cast_s1 => dense_1_neuron_0_cast_s1
     );
 
-  u_sigmoid : entity work.sigmoid
+  u_sigmoid : entity work.tiny_sigmoid
     port map (
       dense_1_neuron_0_cast_s1 => dense_1_neuron_0_cast_s1,
       n_table => sigmoid_n_table
     );
 
-  u_tiny_glue : entity work.tiny_glue
+  u_glue : entity work.tiny_glue
     port map (
       clk => clk,
       sigmoid_n_table => sigmoid_n_table,
-      sigmoid_n_table_s2 => tiny_glue_sigmoid_n_table_s2
+      sigmoid_n_table_s2 => glue_sigmoid_n_table_s2
     );
 
-  y_0 <= tiny_glue_sigmoid_n_table_s2;
+  y_0 <= glue_sigmoid_n_table_s2;
 end architecture rtl;
 """
     )
@@ -247,7 +247,7 @@ def test_statements_are_what_one_would_write(words, text):
     graph = graph_of(build, inputs, [node])
     ports = tuple(Port(n.attrs[0], (), (n.type,)) for n in inputs)
     interface = Interface(ports, (Port("y", (), (node.type,)),))
-    file = emit(graph, interface, INFO, backend="vhdl").files["layer.vhd"]
+    file = emit(graph, interface, INFO, backend="vhdl").files["tiny_layer.vhd"]
     assert re.search(r"  n_\w+ <= (.*);  -- ", file)[1] == text
 
 
@@ -269,7 +269,7 @@ def test_equal_tables_of_a_layer_are_one_array_of_the_values_that_occur():
         entries = {"entries": (9, 8, 7, 6, 5), "lo": 1000, "step": 0, "exp": 0}
         y = [build(TABLE, node, **entries) for node in x]
     graph = graph_of(build, x, y)
-    text = emit(graph, interface_of(graph), INFO, backend="vhdl").files["layer.vhd"]
+    text = emit(graph, interface_of(graph), INFO, backend="vhdl").files["tiny_layer.vhd"]
     assert text.count("constant ") == 1
     # 1000 is 0 modulo 8; what does not occur has the entry of something that does.
     assert '(0 to 7) := (\n    4x"9", 4x"8", 4x"7", 4x"6", 4x"5", 4x"9", 4x"9", 4x"9");' in text

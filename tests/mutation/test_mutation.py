@@ -64,16 +64,16 @@ def test_many_faults_in_every_testbench(tmp_path):
 def test_only_what_is_equivalent_is_proven(project, tmp_path, new, same):
     """Of two equal numbers either may be called the larger one."""
     campaign = VerilogCampaign(project, tmp_path, 0, 0)
-    text, old = campaign.mutated["trigger_2.v"], "wire sort_max_lt = energy_0 < energy_2;"
+    text, old = campaign.mutated["trigger_trigger.v"], "wire sort_max_lt = energy_0 < energy_2;"
     assert text.count(old) == 1
-    fault = Fault(1, "trigger_2.v", 1, "by hand", old)
+    fault = Fault(1, "trigger_trigger.v", 1, "by hand", old)
     changed = old.replace("energy_0", f"mutant == 1 ? energy_0 {new} energy_2 : energy_0")
-    campaign.mutated["trigger_2.v"] = text.replace(old, changed)
+    campaign.mutated["trigger_trigger.v"] = text.replace(old, changed)
     assert campaign.equivalent(fault, tmp_path / "proof") == same
 
 
 def test_faults_are_seeded_and_all_different(project):
-    files = {p.name: p.read_text() for p in (project.path / "rtl").glob("trigger_[0-9].v")}
+    files = {p.name: p.read_text() for p in (project.path / "rtl").glob("trigger_trigger.v")}
     one, same, other = (Instrument(seed, 40) for seed in (1, 1, 2))
     texts = [instrument.run(dict(sorted(files.items()))) for instrument in (one, same, other)]
     assert texts[0] == texts[1] != texts[2]

@@ -27,7 +27,7 @@ FILES = sorted(
         *("sim/Makefile", "sim/axis.py", "sim/bench.json", "sim/bench.py", "sim/probe.py"),
         *("sim/handshake.py", "sim/judge.py", "sim/junit.awk", "sim/vectors/coverage.json"),
         *("sim/run.py", "sim/simulator.py", "sim/sources.mk", "sim/testbench.py", "sim/tiny_tb.v"),
-        *("sim/tiny_tb.vhd", *(f"vhdl/{name}.vhd" for name in ("dense", "tiny", "tiny_glue"))),
+        *("sim/tiny_tb.vhd", *(f"vhdl/{name}.vhd" for name in ("tiny", "tiny_dense", "tiny_glue"))),
         "vhdl/tiny_packed.vhd",
         *("sim/vectors/inputs.hex", "sim/vectors/outputs.hex"),
         *(f"vivado/{name}.tcl" for name in ("common", "package_ip", "project", "synth")),

@@ -68,8 +68,8 @@ def test_right_design_passes(written):
 @pytest.mark.parametrize(
     ("file", "old", "new", "what"),
     [
-        ("dense.vhd", "sum_add - signed", "sum_add + signed", "y is wrong"),
-        ("dense.vhd", "resize(x_2_s1 &", "resize(x_2 &", "y is wrong"),
+        ("tiny_dense.vhd", "sum_add - signed", "sum_add + signed", "y is wrong"),
+        ("tiny_dense.vhd", "resize(x_2_s1 &", "resize(x_2 &", "y is wrong"),
         (
             "tiny_glue.vhd",
             "<= dense_b_s1 when",
