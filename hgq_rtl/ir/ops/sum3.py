@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 from hgq_rtl.fixed import Fixed
-from hgq_rtl.ir.node import Node
+from hgq_rtl.ir.node import Attrs, Node
 from hgq_rtl.ir.ops.common import full
 from hgq_rtl.ir.ops.linear import sum3_grid, sum3_signs
 
@@ -87,11 +88,18 @@ def _ones(n: int) -> Iterator[int]:
 
 def sum3_form(node: Node, width: int | None = None) -> Sum3Form | None:
     """The cheapest form of the ``width`` low bits of a sum3, or of all; None if none exists."""
-    exp, offset = sum3_grid(tuple([arg.type for arg in node.args]), node.attrs)
-    width = node.type.width if width is None else min(width, node.type.width)
+    whole = node.type.width
+    types = tuple([arg.type for arg in node.args])
+    return _form(types, node.attrs, whole if width is None else min(width, whole))
+
+
+@lru_cache(maxsize=1 << 16)
+def _form(types: tuple[Fixed, ...], attrs: Attrs, width: int) -> Sum3Form | None:
+    """``sum3_form``; convolutions ask for the same sums again and again."""
+    exp, offset = sum3_grid(types, attrs)
     choices: list[list[Operand]] = []
-    for j, sign in enumerate(sum3_signs(node.attrs)):
-        t = node.args[j].type
+    for j, sign in enumerate(sum3_signs(attrs)):
+        t = types[j]
         if t.is_const:
             offset += sign * t.at(exp).lo
             continue
