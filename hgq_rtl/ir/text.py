@@ -11,7 +11,7 @@ from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import INPUT, OPS
 from hgq_rtl.ir.verify import ANY, verify
 
-HEADER = "hgq_rtl graph 1"
+HEADER = "hgq_rtl graph 2"
 """First line of every file; the number is the version of the format."""
 
 _LINE = re.compile(

@@ -70,7 +70,7 @@ def test_text_keeps_ports_origins_and_unused_inputs():
     graph = Graph(build, (x, unused), (y, y), ("y_0", "y_1"))
     text = to_text(graph)
     assert text == (
-        "hgq_rtl graph 1\n"
+        "hgq_rtl graph 2\n"
         "%0 = input() {name='x', lo=0, hi=3, exp=-1} : u2@-1 [0, 3]\n"
         "%1 = input() {name='unused', lo=0, hi=3, exp=-1} : u2@-1 [0, 3]\n"
         "%2 = const() {n=3, exp=-2} : u2@-2 [3, 3] ; dense/neuron_0\n"
@@ -86,8 +86,8 @@ def test_text_keeps_ports_origins_and_unused_inputs():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("hgq_rtl graph 1", "P4", "this is not a graph of this version.\n  Received: 'P4'.\n"
-         "  The first line must be 'hgq_rtl graph 1'."),
+        ("hgq_rtl graph 2", "P4", "this is not a graph of this version.\n  Received: 'P4'.\n"
+         "  The first line must be 'hgq_rtl graph 2'."),
         ("%0, %2", "%0, %9", "line 5 of the graph: a broken reference or attribute.\n"
          "  Received: %3 = add(%0, %9) {sub=True} : s3@-2 [-3, 3]."),
         ("= add", "= frob", "line 5 of the graph: unknown op 'frob'.\n"

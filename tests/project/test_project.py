@@ -295,7 +295,7 @@ def test_missing_and_changed_files(written):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("graph.ir", "hgq_rtl graph 1\n"),
+        ("graph.ir", "hgq_rtl graph 2\n"),
         ("ports.json", '{"inputs": []}'),
         ("ports.json", "null"),
         ("signals.json", '{"%0": {}}'),

@@ -2,53 +2,15 @@
 
 import os
 import shutil
-import subprocess
-import sys
-from xml.etree import ElementTree
 
 import pytest
 
 from hgq_rtl.project import write_project
 from tests.cosim.design import tiny
+from tests.project.running import failures, make
 from tests.tools import needs
 
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    return write_project(tiny(), tmp_path_factory.mktemp("a b") / "tiny").path
-
-
-def make(folder, *words, env=None):
-    done = subprocess.run(
-        ["make", "-C", str(folder / "sim"), f"PYTHON={sys.executable}", *words],
-        capture_output=True, text=True, check=False, env=env,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
-
-
-@pytest.fixture
-def mutate(written):
-    """Replaces text in one file until the test ends."""
-    kept = {}
-
-    def replace(name, old, new):
-        path = written / name
-        kept.setdefault(path, path.read_text())
-        assert path.read_text().count(old) == 1
-        path.write_text(path.read_text().replace(old, new))
-
-    yield replace
-    for path, text in kept.items():
-        path.write_text(text)
-
-
 COUNTS = "back to back: 1013 vectors compared\nwith gaps: 1013 vectors compared\nPASS\n"
-
-
-def failures(folder, name="icarus"):
-    """The messages of failed test cases in the JUnit file of a testbench."""
-    file = folder / f"sim/junit/{name}.xml"
-    return [failure.get("message") for failure in ElementTree.parse(file).iter("failure")]
 
 
 @needs("iverilog")
@@ -56,7 +18,7 @@ def test_right_design_passes(written):
     status, text = make(written, "icarus")
     assert status == 0, text
     assert COUNTS in text
-    assert failures(written) == []
+    assert failures(written, "icarus") == []
 
 
 FAKE = """#!/bin/sh
@@ -124,7 +86,7 @@ def test_wrong_design_fails(written, mutate, file, old, new, what):
     assert what in text
     assert "\nFAIL: " in text
     assert "PASS" not in text
-    assert what in failures(written)[0]
+    assert what in failures(written, "icarus")[0]
 
 
 @needs("iverilog")
@@ -146,7 +108,7 @@ def test_bad_vectors_fail(written, tmp_path, inputs, outputs, what):
     assert status != 0
     assert what in text
     assert "PASS" not in text
-    assert failures(written)
+    assert failures(written, "icarus")
 
 
 def test_missing_tools_are_named(written, tmp_path):

@@ -1,8 +1,6 @@
 """The core in VHDL and its testbench: right designs pass; wrong ones, and no vectors, do not."""
 
 import shutil
-import subprocess
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -15,53 +13,18 @@ from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Builder
 from hgq_rtl.ir.ops import ADD, INPUT, REG, TABLE, cast
 from hgq_rtl.project import Core, write_project
-from tests.cosim.design import tiny
+from tests.project.running import failures, make
 from tests.tools import needs
 
 COUNTS = "back to back: 1013 vectors compared\nwith gaps: 1013 vectors compared\n"
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    return write_project(tiny(), tmp_path_factory.mktemp("a b") / "tiny").path
-
-
-def make(folder, *words, target="ghdl", env=None):
-    done = subprocess.run(
-        ["make", "-C", str(folder / "sim"), target, *words],
-        capture_output=True, text=True, check=False, env=env,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
-
-
-@pytest.fixture
-def mutate(written):
-    """Replaces text in one file until the test ends."""
-    kept = {}
-
-    def replace(name, old, new):
-        path = written / name
-        kept.setdefault(path, path.read_text())
-        assert path.read_text().count(old) == 1
-        path.write_text(path.read_text().replace(old, new))
-
-    yield replace
-    for path, text in kept.items():
-        path.write_text(text)
-
-
-def failures(folder):
-    """The messages of failed test cases in the JUnit file."""
-    cases = ElementTree.parse(folder / "sim/junit/ghdl.xml")
-    return [failure.get("message") for failure in cases.iter("failure")]
-
-
 @needs("ghdl")
 def test_right_design_passes(written):
-    status, text = make(written)
+    status, text = make(written, "ghdl")
     assert status == 0, text
     assert f"{COUNTS}PASS\n" in text
-    assert failures(written) == []
+    assert failures(written, "ghdl") == []
 
 
 @needs("ghdl")
@@ -89,11 +52,11 @@ def test_right_design_passes(written):
 )
 def test_wrong_design_fails(written, mutate, file, old, new, what):
     mutate(f"vhdl/{file}", old, new)
-    status, text = make(written)
+    status, text = make(written, "ghdl")
     assert status != 0
     assert what in text
     assert "1013 vectors compared\nFAIL: " in text
-    assert any(what.removeprefix("vector 0: ") in message for message in failures(written))
+    assert any(what.removeprefix("vector 0: ") in message for message in failures(written, "ghdl"))
     assert "PASS" not in text
 
 
@@ -114,7 +77,7 @@ def test_bad_vectors_fail(written, tmp_path, inputs, outputs, what):
     for name, text in (("inputs", inputs), ("outputs", outputs)):
         if text is not None:
             (tmp_path / f"{name}.hex").write_text(text)
-    status, text = make(written, f"VECTORS={tmp_path}")
+    status, text = make(written, "ghdl", f"VECTORS={tmp_path}")
     assert status != 0
     assert what in text
     assert "PASS" not in text
@@ -123,7 +86,7 @@ def test_bad_vectors_fail(written, tmp_path, inputs, outputs, what):
 def test_missing_ghdl_is_named(written, tmp_path):
     for name in ("make", "sh"):
         (tmp_path / name).symlink_to(shutil.which(name))
-    status, text = make(written, env={"PATH": str(tmp_path)})
+    status, text = make(written, "ghdl", env={"PATH": str(tmp_path)})
     assert status != 0
     assert "missing ghdl: install GHDL" in text
 
@@ -163,7 +126,7 @@ def test_names_that_hide_others_or_differ_only_by_case(tmp_path):
     )
     info = CoreInfo("top", "0", "0", 2.0, 1, "unit")
     core = Core("top", graph, interface, 1, 2.0, "unit", emit(graph, interface, info))
-    status, text = make(write_project(core, tmp_path / "out").path)
+    status, text = make(write_project(core, tmp_path / "out").path, "ghdl")
     assert status == 0, text
     assert "\nPASS\n" in text
 
@@ -186,6 +149,6 @@ def test_both_languages_give_the_same_outputs_for_the_same_inputs(tmp_path):
     ops = {node.op.name for node in design.scheduled.nodes}
     assert {"sum3", "mul", "max", "table"} <= ops
     for target in ("ghdl", "icarus"):
-        status, text = make(path, target=target)
+        status, text = make(path, target)
         assert status == 0, text
         assert "\nPASS\n" in text

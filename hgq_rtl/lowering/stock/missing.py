@@ -19,7 +19,6 @@ INSTEAD = {
     "Norm": "Take a quantized square root of keras.ops.sum(x * x, axis)",
 }
 """Other ways to what some layers do, by class."""
-SECOND_NAMES = {"SoftmaxActivation": "Softmax"}
 
 
 def no_lowering(operation: Any, where: str) -> LoweringError:
@@ -29,7 +28,7 @@ def no_lowering(operation: Any, where: str) -> LoweringError:
         "this layer has no lowering",
         received=f"{type(operation).__module__}.{kind}",
         where=where,
-        hint=_instead(operation, SECOND_NAMES.get(kind, kind)),
+        hint=_instead(operation, kind),
     )
 
 
