@@ -75,34 +75,31 @@ inline constexpr Quantizer quantizers[] = {
 inline constexpr double output_lsbs[] = {
 @scales@};
 
+// The integer that u rounds to. A value in single precision has 24 significant bits, so adding 1/2
+// to u is exact, or too small a change to matter.
+template <Rounding rounding>
+inline double rounded(double u) {
+  switch (rounding) {
+    case RND: return std::floor(u + 0.5);
+    case RND_CONV: return std::nearbyint(u);
+    case TRN_ZERO: return std::trunc(u);
+    case RND_ZERO: return std::copysign(std::ceil(std::abs(u) - 0.5), u);
+    case RND_MIN_INF: return std::ceil(u - 0.5);
+    case RND_INF: return std::copysign(std::floor(std::abs(u) + 0.5), u);
+    default: return std::floor(u);
+  }
+}
+
 // The integer of v as a double; wrong is set if v is no number that the input takes. Every step is
 // exact: products with powers of two, and differences of doubles close to each other.
 template <Rounding rounding, Overflow overflow>
 inline double quantize(double v, const Quantizer& q, i64& wrong) {
   const bool finite = v - v == 0;
   const double u = finite ? v * q.scale : 0;
-  wrong |= i64(!finite);
-  if (rounding == EXACT) {
-    const bool inside = (u >= q.lo) & (u <= q.hi);
-    wrong |= i64(!(inside & (u == std::floor(u))));
-    return inside ? u : q.lo;
-  }
-  const double nearest = std::rint(u), distance = u - nearest;
-  const double floor = nearest - (distance < 0 ? 1 : 0);
-  const bool half = (distance == 0.5) | (distance == -0.5);
-  const bool above = (distance < 0) & !half, negative = u < 0;
-  const bool odd = std::floor(floor * 0.5) * 2 != floor;
-  const bool up = rounding == RND           ? above | half
-                  : rounding == RND_CONV    ? above | (half & odd)
-                  : rounding == TRN_ZERO    ? (distance != 0) & negative
-                  : rounding == RND_ZERO    ? above | (half & negative)
-                  : rounding == RND_MIN_INF ? above
-                  : rounding == RND_INF     ? above | (half & !negative)
-                                            : false;
-  double n = floor + (up ? 1 : 0);
+  double n = rounded<rounding>(u);
+  wrong |= i64(!(finite & ((rounding != EXACT) | ((n == u) & (n >= q.lo) & (n <= q.hi)))));
   if (overflow == WRAP) {
-    n -= std::floor(n * (1 / q.modulus)) * q.modulus;
-    n = n > q.hi ? n - q.modulus : n;
+    n -= std::floor(n * (1 / q.modulus) + (q.lo < 0 ? 0.5 : 0)) * q.modulus;
   } else {
     n = n < q.lo ? q.lo : n;
     n = n > q.hi ? q.hi : n;
@@ -113,17 +110,23 @@ inline double quantize(double v, const Quantizer& q, i64& wrong) {
 template <int N, Rounding rounding, Overflow overflow, class Float>
 inline bool quantize_port(const Float* x, int samples, int first, int last, Wires<N>& w) {
   using Whole = std::conditional_t<(sizeof(input_t) < sizeof(int)), int, input_t>;
+  constexpr int tile = 16;  // elements whose samples are put side by side at a time
+  Float column[tile][N];
   i64 wrong[N] = {};  // by sample, as compilers have no vector code for one flag
-  for (int j = first; j < last; ++j) {
-    const Quantizer q = quantizers[j];
-    double v[N];
+  for (int start = first; start < last; start += tile) {
+    const int count = std::min(tile, last - start);
     for (int s = 0; s < N; ++s) {
-      const Float given = x[(s < samples ? s : samples - 1) * inputs + j];
-      // A quantizer sees its input in single precision, as in training.
-      v[s] = rounding == EXACT ? double(given) : double(float(given));
+      const Float* row = x + (s < samples ? s : samples - 1) * inputs + start;
+      for (int t = 0; t < count; ++t) column[t][s] = row[t];
     }
-    for (int s = 0; s < N; ++s) v[s] = quantize<rounding, overflow>(v[s], q, wrong[s]);
-    for (int s = 0; s < N; ++s) w.x[j][s] = input_t(Whole(v[s]));
+    for (int t = 0; t < count; ++t) {
+      const Quantizer q = quantizers[start + t];
+      for (int s = 0; s < N; ++s) {
+        // A quantizer sees its input in single precision, as in training.
+        const double v = rounding == EXACT ? column[t][s] : double(float(column[t][s]));
+        w.x[start + t][s] = input_t(Whole(quantize<rounding, overflow>(v, q, wrong[s])));
+      }
+    }
   }
   return std::all_of(wrong, wrong + N, [](i64 flag) { return flag == 0; });
 }

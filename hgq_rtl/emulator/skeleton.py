@@ -5,6 +5,8 @@ from __future__ import annotations
 NOTES = (
     "Standard C++17; no dependencies, no heap, no state. An element of a port is the integer n of",
     "the value n * 2^exp; elements of all ports in order, each in C order (row-major).",
+    "Fast with -O3 -fno-trapping-math and a processor named, such as -march=native: plain x86-64",
+    "has no instruction that rounds.",
     "",
 )
 

@@ -91,6 +91,7 @@ def test_every_input_of_a_small_function():
 def quantizers():
     """A port for every pair of modes, each with elements of awkward formats."""
     formats = [(1, 2, 3), (0, 3, 1), (1, -1, 5), (0, 4, -2), (1, 0, 0), (0, 0, 0), (0, 20, 4)]
+    formats += [(1, 30, 20), (0, 40, 12), (1, 60, -20)]
     k, i, f = (tuple(column) for column in zip(*formats, strict=True))
     for number, (rounding, overflow) in enumerate(itertools.product(ROUNDINGS, OVERFLOWS)):
         symmetric = overflow == "SAT_SYM"
@@ -117,13 +118,21 @@ def test_floats_are_quantized_as_in_python():
     rng = np.random.default_rng(3)
     grid = np.arange(-1200, 1200) / 64
     special = [0.0, -0.0, 1e-30, -1e-30, 3e38, -3e38, 2.0**40 + 0.5, 1e-45, -1e-45]
-    values = np.concatenate([grid, special, rng.normal(0, 8, 500)])
+    halves = np.arange(-65, 66, dtype=np.float32) / 2 / np.float32(2) ** np.arange(-22, 23)[:, None]
+    near = [np.nextafter(halves, np.float32(end)) for end in (-np.inf, np.inf)]
+    # Every exponent and sign, subnormal numbers too.
+    any_bits = rng.integers(0, 1 << 32, 4000, dtype=np.uint32).view(np.float32)
+    any_bits = any_bits[np.isfinite(any_bits)]
+    edges = [np.ravel(a) for a in (halves, *near, any_bits)]
+    values = np.concatenate([grid, special, rng.normal(0, 8, 500), *edges])
     for dtype in (np.float32, np.float64):
         x = [np.tile(values.astype(dtype)[:, None], port.shape) for port in interface.inputs]
         got = load(graph, interface).predict(x)
         want = interface.output_floats(evaluate(graph, interface.input_integers(x)))
         for port, a, b in zip(interface.inputs, got, want, strict=True):
             assert (a == b).all(), port.quantization
+        x[0][7, 2] = np.nan
+        assert load(graph, interface).predict(x) is None
 
 
 def test_predict_is_the_same_with_both_engines_and_in_errors():
