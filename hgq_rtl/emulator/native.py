@@ -50,7 +50,11 @@ class Native:
         arrays = [np.asarray(a) for a in self.interface.arrays(x)]
         ports = self.interface.inputs
         shapes = [a.shape[1:] == port.shape for a, port in zip(arrays, ports, strict=True)]
-        if not hasattr(self.library, "floats") or not all(shapes) or len({len(a) for a in arrays}) != 1:
+        if (
+            not hasattr(self.library, "floats")
+            or not all(shapes)
+            or len({len(a) for a in arrays}) != 1
+        ):
             return None
         single = all(a.dtype == np.float32 for a in arrays)
         dtype, entry = (np.float32, "floats") if single else (np.float64, "doubles")
