@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Node
 from hgq_rtl.schedule.schedule import Schedule
+from hgq_rtl.timing.arrival import Arrival, latest
 from hgq_rtl.timing.model import DelayModel
 
 
 @dataclass(frozen=True)
 class Step:
-    """An operation on a path: where in the model it comes from, and its delay, net included."""
+    """An operation on a path: where in the model it comes from, and its share of the delay.
+
+    Net included. Operations that begin with the low bits of the one before have a small share.
+    """
 
     origin: str
     op: str
@@ -22,18 +26,29 @@ class Step:
 
 def critical_path(graph: Graph, schedule: Schedule, model: DelayModel, stage: int) -> list[Step]:
     """The slowest path of a stage from its first to its last operation; wiring is left out."""
-    arrival: dict[Node, int] = {}
-    before: dict[Node, Node | None] = {}
+    # Of each node the arrival of its lowest (0) and highest bit (1), and for both what came last:
+    # a node and which of its bits.
+    arrival: dict[Node, Arrival] = {}
+    before: dict[tuple[Node, int], tuple[Node, int] | None] = {}
     for node in graph.nodes:
         if schedule.stage.get(node) != stage:
             continue
-        last = max((a for a in node.args if a in arrival), key=arrival.__getitem__, default=None)
-        start = arrival[last] if last is not None else 0
-        arrival[node], before[node] = start + model.delay(node, graph.origin(node)), last
+        args = [a for a in node.args if a in arrival]
+        low, high = latest(arrival[a] for a in args)
+        transfer = model.transfer(node, graph.origin(node))
+        arrival[node] = transfer.after(low, high)
+        last = [
+            next(((a, end) for a in args if arrival[a][end] == when), None)
+            for end, when in enumerate((low, high))
+        ]
+        before[node, 1] = last[high >= low + transfer.carry]
+        before[node, 0] = before[node, 1] if transfer.whole else last[0]
+    slowest = max(arrival, key=lambda node: arrival[node].high, default=None)
+    at = (slowest, 1) if slowest is not None else None
     steps: list[Step] = []
-    at = max(arrival, key=arrival.__getitem__, default=None)
     while at is not None:
-        if delay := model.delay(at, graph.origin(at)):
-            steps.append(Step(graph.origin(at), at.op.name, at.type.width, delay))
-        at = before[at]
+        (node, end), at = at, before[at]
+        takes = arrival[node][end] - (arrival[at[0]][at[1]] if at is not None else 0)
+        if takes:
+            steps.append(Step(graph.origin(node), node.op.name, node.type.width, takes))
     return steps[::-1]

@@ -9,6 +9,7 @@ from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.ops import INPUT
 from hgq_rtl.schedule.schedule import Schedule
+from hgq_rtl.timing.arrival import AT_ONCE, Arrival, Transfer, latest
 from hgq_rtl.timing.model import DelayModel
 
 
@@ -36,30 +37,31 @@ def schedule(
 ) -> Schedule:
     """A schedule with the fewest possible stages for this clock, one operation after the other.
 
-    Every node gets the smallest (stage, arrival time) that its arguments permit, which is also
-    what its users need, so no schedule has fewer stages. ``stages``: how many there shall be, if
-    more than the fewest. Raises ScheduleError if one operation alone is slower than a stage, or
-    ``stages`` are not enough.
+    Every node gets the smallest stage, and in it the earliest arrival of its bits, that its
+    arguments permit, which is also what its users need, so no schedule has fewer stages.
+    ``stages``: how many there shall be, if more than the fewest. Raises ScheduleError if one
+    operation alone is slower than a stage, or ``stages`` are not enough.
     """
     period = clock_ps(clock_ns)
     budget = period - model.register_overhead
     _check_feasible(graph, model, period)
     first = int(register_inputs)
     stage: dict[Node, int] = {}
-    ready: dict[Node, tuple[int, int]] = {}
+    ready: dict[Node, Arrival] = {}
     for node in graph.nodes:
         if node.op is INPUT:
-            stage[node], ready[node] = 0, (first, 0)
+            stage[node], ready[node] = 0, AT_ONCE
             continue
-        start = max((ready[arg] for arg in node.args if arg in ready), default=None)
-        if start is None:
+        args = [arg for arg in node.args if arg in stage]
+        if not args:
             continue
-        at, arrival = start
-        delay = model.delay(node, graph.origin(node))
-        if arrival + delay > budget:
-            at, arrival = at + 1, 0
-        stage[node], ready[node] = at, (at, arrival + delay)
-    last = max((ready[node][0] for node in graph.outputs if node in ready), default=first)
+        at = max(max(stage[arg] for arg in args), first)
+        transfer = model.transfer(node, graph.origin(node))
+        arrival = transfer.after(*latest(ready[arg] for arg in args if stage[arg] == at))
+        if arrival.high > budget:
+            at, arrival = at + 1, transfer.after(*AT_ONCE)
+        stage[node], ready[node] = at, arrival
+    last = max([first, *(stage[node] for node in graph.outputs if node in stage)])
     if stages is not None:
         if last - first + 1 > stages:
             best = shortest_clock(graph, model, stages)
@@ -79,27 +81,35 @@ def shortest_clock(graph: Graph, model: DelayModel, stages: int) -> int:
     if stages < 1:
         raise ScheduleError("a design has at least one stage", received=f"stages={stages}")
     position: dict[Node, int] = {}
-    delays: list[int] = []
+    transfers: list[Transfer] = []
     above: list[list[int]] = []
     for node in graph.nodes:
         args = [position[arg] for arg in node.args if arg in position]
         if node.op is INPUT or args:
-            position[node] = len(delays)
-            delays.append(model.delay(node, graph.origin(node)))
+            position[node] = len(transfers)
+            transfers.append(model.transfer(node, graph.origin(node)))
             above.append(args)
     ends = [position[node] for node in graph.outputs if node in position]
 
     def fits(budget: int) -> bool:
-        ready = [0] * len(delays)  # stage * (budget + 1) + arrival: compared as a pair
+        # Both ends' (stage, arrival) as one number; an earlier stage's arrival is before all here.
         unit = budget + 1
-        for j, (delay, args) in enumerate(zip(delays, above, strict=True)):
-            start = max([ready[a] for a in args], default=0)
-            ready[j] = start + delay
-            if start % unit + delay > budget:
-                ready[j] = (start // unit + 1) * unit + delay
-        return all(ready[j] // unit < stages for j in ends)
+        lows, highs = [0] * len(transfers), [0] * len(transfers)
+        for j, ((cell, carry, whole), args) in enumerate(zip(transfers, above, strict=True)):
+            if not args:
+                continue
+            high = max([highs[a] for a in args])
+            begin = high - high % unit
+            low = max(begin, max([lows[a] for a in args]))
+            high = max(low + carry, high) + cell
+            if high - begin > budget:
+                low = begin + unit
+                high = low + carry + cell
+            lows[j], highs[j] = high if whole else low + cell, high
+        return all(highs[j] // unit < stages for j in ends)
 
-    low, high = max(delays, default=0), sum(delays)
+    low = max([cell + carry for cell, carry, _ in transfers], default=0)
+    high = sum(cell + carry for cell, carry, _ in transfers)
     while low < high:
         middle = (low + high) // 2
         if fits(middle):

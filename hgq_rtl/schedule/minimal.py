@@ -57,23 +57,32 @@ def _too_far(nodes: list[Node], graph: Graph, model: DelayModel, budget: int) ->
     there is too much to look at.
     """
     position = {node: j for j, node in enumerate(nodes)}
-    delay = [0 if n.op is INPUT else model.delay(n, graph.origin(n)) for n in nodes]
+    transfers = [model.transfer(n, graph.origin(n)) for n in nodes]
     users = [[position[u] for u in graph.users[node]] for node in nodes]
     found: list[list[int]] = []
     looked = 0
     for u in range(len(nodes)):
-        path, heap, far = {u: delay[u]}, [u], []
+        # Latest arrivals of the arguments' lowest and highest bits, over paths from u.
+        low, high, heap, far = {u: 0}, {u: 0}, [u], []
         while heap:
-            v = heappop(heap)  # in topological order, so its path is final
+            v = heappop(heap)  # in topological order, so its arrivals are final
             looked += 1
-            if path[v] > budget:
+            cell, carry, whole = transfers[v]
+            first = low[v]
+            last = max(first + carry, high[v]) + cell
+            if last > budget:
                 far.append(v)
                 continue
+            first = last if whole else first + cell
             for w in users[v]:
-                if w not in path:
-                    path[w] = 0
+                if w not in high:
+                    low[w], high[w] = first, last
                     heappush(heap, w)
-                path[w] = max(path[w], path[v] + delay[w])
+                    continue
+                if low[w] < first:
+                    low[w] = first
+                if high[w] < last:
+                    high[w] = last
         if looked > LARGEST:
             return None
         found.append(far)

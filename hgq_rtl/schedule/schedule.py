@@ -10,6 +10,7 @@ from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.ops import INPUT
 from hgq_rtl.schedule.registers import register_plan
+from hgq_rtl.timing.arrival import Arrival, latest
 from hgq_rtl.timing.model import DelayModel
 
 
@@ -44,14 +45,14 @@ class Schedule:
         compute, counted from stage 0. To be compared with the clock period.
         """
         worst = [0] * (self.last + 1)
-        arrival: dict[Node, int] = {}
+        arrival: dict[Node, Arrival] = {}
         for node in graph.nodes:
             stage = self.stage.get(node)
             if stage is None:
                 continue
-            start = max((arrival[a] for a in node.args if self.stage.get(a) == stage), default=0)
-            arrival[node] = start + model.delay(node, graph.origin(node))
-            worst[stage] = max(worst[stage], arrival[node])
+            start = latest(arrival[a] for a in node.args if self.stage.get(a) == stage)
+            arrival[node] = model.transfer(node, graph.origin(node)).after(*start)
+            worst[stage] = max(worst[stage], arrival[node].high)
         return [delay + model.register_overhead for delay in worst]
 
     def check(self, graph: Graph, model: DelayModel, clock_ps: int) -> None:

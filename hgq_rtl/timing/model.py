@@ -30,6 +30,7 @@ from hgq_rtl.ir.ops import (
     XOR,
     sum3_form,
 )
+from hgq_rtl.timing.arrival import WIRES, Transfer
 
 DEVICES = Path(__file__).parent / "devices"
 WIRING = frozenset({INPUT, CONST, SHIFT, CAST, REG})
@@ -88,6 +89,8 @@ def _add(node: Node) -> tuple[str, int]:
     bits = adder_bits(node)
     if not bits:
         return FREE
+    if node.attrs[0] and not node.args[1].type.is_const:
+        return "sub", bits
     return ("add.const" if any(arg.type.is_const for arg in node.args) else "add"), bits
 
 
@@ -153,11 +156,15 @@ SIZES: Mapping[Op, Callable[[Node], tuple[str, int]]] = {
 """For each op with logic: the row that describes a node, and the bits that row counts."""
 
 ROWS = (
-    *("add", "add.const", "sum3", "max", "max.const", "max.zero", "mux", "mux.const"),
+    *("add", "add.const", "sub", "sum3", "max", "max.const", "max.zero", "mux", "mux.const"),
     *("compare.lt", "compare.lt.const", "compare.eq", "compare.eq.const"),
     *("mul", "mul.bit", "and", "or", "xor"),
 )
 """Every row of base and per-bit numbers that a device must have; ``table`` has lists instead."""
+
+ONE_WIRE = WIRES._replace(whole=True)
+WHOLE = ("max", "compare", "mul", "table")
+"""Beginnings of the rows whose results have no bit before the last bits of the arguments."""
 
 
 @dataclass(frozen=True)
@@ -172,9 +179,9 @@ class Row:
 class DelayModel:
     """The delay and area of every native op on one device.
 
-    A node's delay includes the net in front of it at the device's usual fan-out, so the delays
-    along a path add up. Interconnect is uncertain: treat results as estimates, to be confirmed by
-    place and route.
+    A node's delay includes the net in front of it at the device's usual fan-out. A path takes no
+    more than the sum of its delays, and less where adders follow each other: ``transfer`` tells.
+    Interconnect is uncertain: treat results as estimates, to be confirmed by place and route.
     """
 
     name: str
@@ -202,13 +209,24 @@ class DelayModel:
 
         ``where`` is the layer named by the TimingError that an op without a row raises.
         """
+        transfer = self.transfer(node, where)
+        return transfer.cell + transfer.carry
+
+    def transfer(self, node: Node, where: str = "") -> Transfer:
+        """From the arrival of the arguments' bits to that of the result's; see ``delay``.
+
+        A single bit has one arrival, whatever it is cut from.
+        """
         row, bits = self._size(node, where)
         if not row:
-            return 0
+            return ONE_WIRE if node.type.width == 1 else WIRES
         if row == "table":
-            return math.ceil(self.net + self.table_delay[bits])
+            return Transfer(math.ceil(self.net + self.table_delay[bits]), 0, True)
         base, per_bit = self.rows[row].delay
-        return math.ceil(self.net + base + per_bit * bits)
+        cell, total = math.ceil(self.net + base), math.ceil(self.net + base + per_bit * bits)
+        if row == "mul":
+            return Transfer(total, 0, True)
+        return Transfer(cell, total - cell, row.startswith(WHOLE) or node.type.width == 1)
 
     def cost(self, node: Node, where: str = "") -> float:
         """LUTs of the node; registers are counted apart, by the schedule."""

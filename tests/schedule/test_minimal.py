@@ -16,15 +16,17 @@ from hgq_rtl.schedule.greedy import clock_ps, schedule
 from hgq_rtl.schedule.minimal import fewest_registers
 from hgq_rtl.schedule.registers import insert_registers
 from hgq_rtl.schedule.schedule import Schedule
+from hgq_rtl.timing.model import load_device
 from tests.schedule.test_schedule import REAL, UNIT, random_graph
 
+RIPPLE = load_device("ecp5-6")  # long carries beside short cells
 ENDS = [(False, False), (False, True), (True, False), (True, True)]
 
 
 def small(seed):
     """A graph, a model, a clock in ps and the greedy schedule with at most three stages."""
     graph = random_graph(seed, 6, inputs=2)
-    model, period = (UNIT, 2) if seed % 2 else (REAL, 2500)
+    model, period = [(REAL, 2500), (UNIT, 2), (RIPPLE, 7500)][seed % 3]
     begin, end = ENDS[seed % 4]
     greedy = schedule(graph, model, period / 1000, register_inputs=begin, register_outputs=end)
     return graph, model, period, greedy

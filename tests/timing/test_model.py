@@ -69,6 +69,8 @@ def test_special_forms_have_rows_of_their_own(build):
     expected = {
         build(ADD, s, t, sub=False): ("add", 9),
         build(ADD, s, five, sub=True): ("add.const", 9),
+        build(ADD, five, s, sub=True): ("sub", 9),
+        build(ADD, s, t, sub=True): ("sub", 9),
         build(MAX, s, zero): ("max.zero", 7),
         build(MIN, zero, s): ("max.zero", 8),
         build(MAX, u, zero): ("", 0),
