@@ -234,11 +234,12 @@ def passes() -> None:
 @app.command()
 @_reports_errors
 def devices() -> None:
-    """List the devices with a delay model."""
+    """List the devices with a delay model: name, target (whose cells are used), part."""
     from hgq_rtl.timing.model import device_names, load_device
 
     for name in device_names():
-        out.print(f"{name:<12} {load_device(name).part or '(for tests)'}", highlight=False)
+        model = load_device(name)
+        out.print(f"{name:<12} {model.target:<12} {model.part or '(any)'}", highlight=False)
 
 
 @app.command()

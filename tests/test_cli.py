@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from hgq_rtl.cli import app
 from hgq_rtl.passes.pipeline import DEFAULT
+from hgq_rtl.timing.model import TARGETS
 from tests.test_tiny import tiny
 
 RUN = CliRunner()
@@ -37,9 +38,11 @@ def test_help_names_every_command():
 def test_lists():
     passes = RUN.invoke(app, ["passes"]).output.splitlines()
     assert [line.split()[0] for line in passes] == [name for name, _ in DEFAULT]
-    devices = RUN.invoke(app, ["devices"]).output
-    for name in ("unit", "xcvu13p-2", "ecp5-6"):
-        assert name in devices
+    devices = [line.split()[:2] for line in RUN.invoke(app, ["devices"]).output.splitlines()]
+    families = {"generic": "generic", "xcvu13p-2": "xilinx-us+", "xc7z020-1": "xilinx-7"}
+    for name, target in {**families, "ecp5-6": "ecp5", "unit": "generic"}.items():
+        assert [name, target] in devices
+    assert {target for _, target in devices} == set(TARGETS)
 
 
 def test_report_of_a_written_project(folder):
