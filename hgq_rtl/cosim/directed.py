@@ -12,7 +12,8 @@ from math import prod
 
 import numpy as np
 
-from hgq_rtl.cosim.coverage import UNSEEN, Coverage, Distances, Indices, Place
+from hgq_rtl.cosim.coverage import Coverage
+from hgq_rtl.cosim.places import UNSEEN, Distances, Indices, Place
 from hgq_rtl.fixed import INT64_BITS, Fixed, Ints
 from hgq_rtl.ir.evaluate import evaluate_nodes
 from hgq_rtl.ir.graph import toposort

@@ -7,11 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
-from hgq_rtl.cosim.coverage import Coverage, output_integers
+from hgq_rtl.cosim.coverage import Coverage
 from hgq_rtl.cosim.directed import directed_vectors
 from hgq_rtl.cosim.vectors import corner_vectors, input_types, random_vectors
 from hgq_rtl.errors import CosimError
 from hgq_rtl.fixed import Ints
+from hgq_rtl.ir.evaluate import output_integers
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 

@@ -9,6 +9,7 @@ import numpy as np
 from hgq_rtl.errors import IRError
 from hgq_rtl.fixed import INT64_BITS, Ints, common_exp
 from hgq_rtl.ir.graph import Graph, toposort
+from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.ops import CAST, DOT, INPUT
 
@@ -96,3 +97,19 @@ def evaluate(graph: Graph, inputs: Ints, observe: Observer | None = None) -> Int
     for j, node in enumerate(graph.outputs):
         out[:, j] = values[node]
     return out
+
+
+def output_integers(
+    graph: Graph,
+    interface: Interface,
+    inputs: Ints,
+    observe: Observer | None = None,
+) -> Ints:
+    """Output port integers of the graph: a port may have a finer exponent than its node."""
+    n = evaluate(graph, inputs, observe)
+    types = [t for port in interface.outputs for t in port.types]
+    for j, (node, port) in enumerate(zip(graph.outputs, types, strict=True)):
+        if not node.type.is_zero and node.type.exp != port.exp:
+            n = n.astype(object) if port.width > INT64_BITS else n
+            n[:, j] <<= node.type.exp - port.exp
+    return n

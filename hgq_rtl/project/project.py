@@ -15,10 +15,10 @@ from rich.console import Console
 
 from hgq_rtl.cosim import Signal, Subject, VerifyResult
 from hgq_rtl.cosim import verify as cosim_verify
-from hgq_rtl.cosim.coverage import output_integers
 from hgq_rtl.cosim.verify import Data
 from hgq_rtl.errors import HgqRtlError, ProjectError
 from hgq_rtl.ir import words
+from hgq_rtl.ir.evaluate import output_integers
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.nested import flattened

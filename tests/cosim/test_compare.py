@@ -12,11 +12,11 @@ from hgq_rtl.cosim.compare import (
     rtl_fault,
     valid_fault,
 )
-from hgq_rtl.cosim.coverage import output_integers
 from hgq_rtl.cosim.subject import Signal, Subject
 from hgq_rtl.cosim.verify import GAP_VECTORS, check_result, verify
 from hgq_rtl.errors import CosimError
 from hgq_rtl.fixed import Fixed
+from hgq_rtl.ir.evaluate import output_integers
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Builder

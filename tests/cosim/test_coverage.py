@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from hgq_rtl.cosim.coverage import UNSEEN, Coverage, sentence
+from hgq_rtl.cosim.coverage import Coverage, sentence
 from hgq_rtl.cosim.directed import cheap_cut, directed_vectors
 from hgq_rtl.cosim.golden import golden_vectors
+from hgq_rtl.cosim.places import UNSEEN
 from hgq_rtl.cosim.vectors import input_types
 from hgq_rtl.errors import CosimError
 from hgq_rtl.fixed import Fixed

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from hgq_rtl.cosim.coverage import output_integers
 from hgq_rtl.cosim.vectors import input_types, random_vectors
+from hgq_rtl.ir.evaluate import output_integers
 from hgq_rtl.ir.packing import from_bytes, to_bytes
 from hgq_rtl.project import Delivery, write_project
 from tests.cosim.design import tiny

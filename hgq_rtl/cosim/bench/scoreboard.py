@@ -9,9 +9,9 @@ from cocotb.triggers import FallingEdge
 
 from hgq_rtl.cosim.bench.ends import Monitor
 from hgq_rtl.cosim.bench.handshake import PATIENCE
-from hgq_rtl.cosim.coverage import output_integers
 from hgq_rtl.errors import CosimError
 from hgq_rtl.fixed import Ints
+from hgq_rtl.ir.evaluate import output_integers
 from hgq_rtl.ir.interface import Interface
 
 
