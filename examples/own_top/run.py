@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from core import write
 
 from hgq_rtl.cosim import simulate
+from hgq_rtl.errors import HgqRtlError
 
 HERE = Path(__file__).resolve().parent
 
@@ -32,4 +34,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except HgqRtlError as error:  # a tool is missing, a test failed
+        sys.exit(str(error))

@@ -33,9 +33,10 @@ def work(tmp_path_factory):
     return tmp_path_factory.mktemp("own_top")
 
 
-def run(work, *arguments):
+def run(work, *arguments, **environment):
     command = [sys.executable, EXAMPLE / "run.py", "--out", work, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    env = os.environ | environment
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
 
 
 def test_the_example_passes(work):
@@ -64,6 +65,15 @@ def test_the_example_fails_when_the_hardware_is_broken(work, old, new, fails):
     assert done.returncode == 1
     assert "of 3 tests failed" in done.stderr
     assert fails in done.stderr
+
+
+def test_the_example_says_which_tool_is_missing(work):
+    done = run(work, PATH="")
+    assert done.returncode == 1
+    assert done.stderr.startswith("the co-simulation needs tools that are not there.\n")
+    assert "Traceback" not in done.stderr
+    for tool in ("c++", "make", "perl"):
+        assert f"no {tool}" in done.stderr
 
 
 def test_no_tests_and_no_file_are_errors(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from hgq_rtl.cosim.bench.handshake import (
     PATIENCE,
@@ -19,14 +19,16 @@ from hgq_rtl.errors import CosimError
 from hgq_rtl.fixed import Ints
 from hgq_rtl.ir.words import bits_of, pack, unpack
 
+Source = TypeVar("Source", ValidSource, StreamSource)
+Sink = TypeVar("Sink", ValidSink, StreamSink)
 
-class Driver:
+
+class Driver(Generic[Source]):
     """Sends samples to the inputs of a project's core."""
 
-    source: ValidSource | StreamSource
-
-    def __init__(self, project: Model) -> None:
+    def __init__(self, project: Model, source: Source) -> None:
         self.project = project
+        self.source: Source = source
 
     def queue(self, x: Any) -> None:
         """Send these after what waits, and return at once.
@@ -53,13 +55,12 @@ class Driver:
     def _queue(self, words: Sequence[int]) -> None: ...
 
 
-class Monitor:
+class Monitor(Generic[Sink]):
     """Collects the samples that come from the outputs of a project's core."""
 
-    sink: ValidSink | StreamSink
-
-    def __init__(self, project: Model) -> None:
+    def __init__(self, project: Model, sink: Sink) -> None:
         self.project = project
+        self.sink: Sink = sink
 
     async def take(self, count: int, patience: int = PATIENCE) -> Any:
         """The next ``count`` outputs, float arrays as ``Project.predict`` gives them.
@@ -95,7 +96,7 @@ class Monitor:
     async def _words(self, count: int, patience: int) -> list[str]: ...
 
 
-class SampleDriver(Driver):
+class SampleDriver(Driver[ValidSource]):
     """Drives a valid-only port: a sample on each clock with the valid bit, rubbish between.
 
     ``dut``: the design under test, or any level below it. ``clk`` and ``valid``: signals or their
@@ -114,15 +115,14 @@ class SampleDriver(Driver):
         data: Signals | None = None,
         pace: Pace | None = None,
     ) -> None:
-        super().__init__(project)
         wires = lanes(dut, project.interface.inputs, data)
-        self.source: ValidSource = ValidSource(signal(dut, clk), signal(dut, valid), wires, pace)
+        super().__init__(project, ValidSource(signal(dut, clk), signal(dut, valid), wires, pace))
 
     def _queue(self, words: Sequence[int]) -> None:
         self.source.queue(words)
 
 
-class SampleMonitor(Monitor):
+class SampleMonitor(Monitor[ValidSink]):
     """Watches a valid-only port. Arguments as for ``SampleDriver``, of the output ports."""
 
     def __init__(
@@ -134,9 +134,8 @@ class SampleMonitor(Monitor):
         valid: Any = "valid_out",
         data: Signals | None = None,
     ) -> None:
-        super().__init__(project)
         wires = lanes(dut, project.interface.outputs, data)
-        self.sink: ValidSink = ValidSink(signal(dut, clk), signal(dut, valid), wires)
+        super().__init__(project, ValidSink(signal(dut, clk), signal(dut, valid), wires))
 
     def waiting(self) -> int:
         """Samples that came and were not taken."""
@@ -146,7 +145,7 @@ class SampleMonitor(Monitor):
         return await self.sink.take(count, patience)
 
 
-class StreamDriver(Driver):
+class StreamDriver(Driver[StreamSource]):
     """Drives an AXI4-Stream that carries samples: each call is a packet that ends with TLAST.
 
     ``prefix``: what the names of the signals have in common, before ``_tdata`` and so on; TLAST may
@@ -164,8 +163,7 @@ class StreamDriver(Driver):
         clk: Any = "aclk",
         pace: Pace | None = None,
     ) -> None:
-        super().__init__(project)
-        self.source: StreamSource = StreamSource(signal(dut, clk), *_stream(dut, prefix), pace)
+        super().__init__(project, StreamSource(signal(dut, clk), *_stream(dut, prefix), pace))
         self._width, self._beats = _beats(self.source.data, bits_of(project.interface.inputs))
 
     def _queue(self, words: Sequence[int]) -> None:
@@ -174,7 +172,7 @@ class StreamDriver(Driver):
         self.source.queue((beat, at == final) for at, beat in enumerate(beats))
 
 
-class StreamMonitor(Monitor):
+class StreamMonitor(Monitor[StreamSink]):
     """Takes samples from an AXI4-Stream, and checks that what waits does not change.
 
     Arguments as for ``StreamDriver``; ``pace``: when to be ready.
@@ -189,8 +187,7 @@ class StreamMonitor(Monitor):
         clk: Any = "aclk",
         pace: Pace | None = None,
     ) -> None:
-        super().__init__(project)
-        self.sink: StreamSink = StreamSink(signal(dut, clk), *_stream(dut, prefix), pace)
+        super().__init__(project, StreamSink(signal(dut, clk), *_stream(dut, prefix), pace))
         self._bits = bits_of(project.interface.outputs)
         _, self._beats = _beats(self.sink.data, self._bits)
         self.lasts: list[bool] = []

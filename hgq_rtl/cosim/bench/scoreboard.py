@@ -22,7 +22,7 @@ class Scoreboard:
     your own; then ``check``.
     """
 
-    def __init__(self, monitor: Monitor) -> None:
+    def __init__(self, monitor: Monitor[Any]) -> None:
         self.monitor, self.project = monitor, monitor.project
         self._wanted: list[Ints] = []
 
