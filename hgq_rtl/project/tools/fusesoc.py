@@ -17,6 +17,7 @@ def _files(core: Core) -> dict[str, str]:
     text = fill(
         "fusesoc/core.core",
         **values(core),
+        vhdl=list(core.vhdl.files),
         vlnv=_vlnv(core),
         description=description(core)["description"],
     )
@@ -26,7 +27,9 @@ def _files(core: Core) -> dict[str, str]:
 def _guide(core: Core) -> str:
     return (
         f"`{core.emitted.top}.core` describes the design as `{_vlnv(core)}`:\n\n"
-        f"    fusesoc --cores-root=. run --target=lint {_vlnv(core)}\n"
+        f"    fusesoc --cores-root=. run --target=sim {_vlnv(core)}\n\n"
+        "Targets: `sim` (Icarus), `sim_vhdl` (GHDL), `lint`, `synth` (Vivado), `quartus`;\n"
+        "`default`, `systemverilog` and `vhdl` are the sources alone, for cores that need this one.\n"
     )
 
 
