@@ -29,7 +29,7 @@ def _guide(core: Core) -> str:
         f"`{core.emitted.top}.core` describes the design as `{_vlnv(core)}`:\n\n"
         f"    fusesoc --cores-root=. run --target=sim {_vlnv(core)}\n\n"
         "Targets: `sim` (Icarus), `sim_vhdl` (GHDL), `lint`, `synth` (Vivado), `quartus`;\n"
-        "`default`, `systemverilog` and `vhdl` are the sources alone, for cores that need this one.\n"
+        "`default`, `systemverilog` and `vhdl` are the sources alone, to depend on.\n"
     )
 
 
