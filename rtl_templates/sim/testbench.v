@@ -149,7 +149,11 @@ module {{ top }}_tb;
       $finish;
     end else begin
       $display("FAIL: %0d errors", errors);
+`ifdef SYSTEMVERILOG_FATAL
+      $fatal(1);  // for runners that end well after $stop, such as vvp -n
+`else
       $stop;
+`endif
     end
   end
 endmodule
