@@ -35,6 +35,7 @@ from hgq_rtl.schedule.greedy import clock_ps, schedule, shortest_clock
 from hgq_rtl.schedule.minimal import fewest_registers
 from hgq_rtl.schedule.registers import insert_registers
 from hgq_rtl.schedule.schedule import Schedule
+from hgq_rtl.schedule.split import fewer_stages, reachable
 from hgq_rtl.timing.model import DelayModel, load_device
 
 Data = Any
@@ -224,11 +225,15 @@ def build_design(
     )
     registers = {"register_inputs": register_inputs, "register_outputs": register_outputs}
     wanted = _Clock(model, clock_ns, stages, registers)
+    if clock_ns is not None:
+        graph = reachable(graph, model, clock_ps(clock_ns))
     if last not in skip and model.target in BY_THREES:
         progress(last)
         graph, more = _by_threes(graph, wanted, dump)
         records += more
     progress("schedule")
+    if clock_ns is not None:
+        graph = fewer_stages(graph, model, clock_ns)
     clock_ns, plan = wanted.schedule(graph)
     plan.check(graph, model, clock_ps(clock_ns))
     if max_latency_ns is not None and plan.latency * clock_ns > max_latency_ns:
