@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,6 +10,7 @@ import keras
 from keras import ops
 
 from hgq_rtl.errors import ConfigError
+from hgq_rtl.layers import conv_gradient
 from hgq_rtl.layers.weighted import QWeighted, known_size, positive, reshaped
 from hgq_rtl.layers.windows import Windows, check_rank, checked_format, several
 
@@ -175,6 +177,9 @@ class _QConv(SpatialLayer):
 
     def product(self, x: Any, kernel: Any) -> Any:
         """Convolve."""
+        if self.is_channels_last and self.groups == 1 and conv_gradient.pays(*kernel.shape[-2:]):
+            convolve = functools.partial(self.convolve, ops.conv)
+            return conv_gradient.convolve(convolve, self.windows, x, kernel)
         return self.convolve(ops.conv, x, kernel)
 
     def lower_windows(self, cells: FixedArray, kernel: Any) -> FixedArray:
