@@ -16,6 +16,7 @@ from hgq_rtl.errors import HgqRtlError, LoweringError
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Builder, Node
+from hgq_rtl.layers.loading import no_random_starts
 from hgq_rtl.lowering.array import FixedArray
 from hgq_rtl.lowering.checks import (
     check_dtype,
@@ -202,7 +203,8 @@ def load(path: Path) -> keras.Model:
         raise LoweringError("there is no such model file", received=str(path))
     try:
         zipfile.ZipFile(path).close()  # says more than Keras does about what is no archive
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        with no_random_starts():
+            return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras and zipfile raise whatever they meet in a broken file
         cause: BaseException | None = error
         while cause is not None:  # Keras wraps the errors of layers

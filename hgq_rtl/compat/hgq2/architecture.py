@@ -14,6 +14,7 @@ from hgq_rtl.compat.hgq2.archive import Saved
 from hgq_rtl.compat.hgq2.layers import RULES
 from hgq_rtl.compat.hgq2.quantizers import is_hgq, leaf
 from hgq_rtl.errors import ConversionError, HgqRtlError
+from hgq_rtl.layers.loading import no_random_starts
 
 CONTAINERS = ("Functional", "Sequential")
 
@@ -112,7 +113,8 @@ def construct(config: dict[str, Any]) -> keras.Model:
     """
     try:
         # A copy, since Keras takes it apart.
-        model = keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
+        with no_random_starts():
+            model = keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
     except Exception as error:  # Keras and layers raise whatever they meet
         _blame(config)
         raise ConversionError(
