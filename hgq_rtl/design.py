@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hgq_rtl import optimized
 from hgq_rtl.cosim.golden import golden_vectors
 from hgq_rtl.emit.backend import CoreInfo, Emitted, emit
 from hgq_rtl.emulator import Native, load
@@ -22,6 +23,7 @@ from hgq_rtl.ir.evaluate import evaluate
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.text import to_text
+from hgq_rtl.optimized import Optimized
 from hgq_rtl.passes.pipeline import DEFAULT, PassRecord, check_names, run
 from hgq_rtl.passes.target import Target
 from hgq_rtl.passes.ternary import BY_THREES
@@ -32,7 +34,6 @@ from hgq_rtl.report.facts import facts
 from hgq_rtl.report.page import page
 from hgq_rtl.report.table import Report
 from hgq_rtl.schedule.greedy import clock_ps, schedule, shortest_clock
-from hgq_rtl.schedule.minimal import fewest_registers
 from hgq_rtl.schedule.registers import insert_registers
 from hgq_rtl.schedule.schedule import Schedule
 from hgq_rtl.schedule.split import fewer_stages, reachable
@@ -205,15 +206,55 @@ def build_design(
     minimize_registers: bool = True,
     notes: Mapping[str, Any] | None = None,
     reference: Callable[[list[Any]], list[Array]] | None = None,
+    keep: bool = False,
     progress: Progress = silent,
 ) -> Design:
     """Optimise and schedule a lowered graph. Needs no Keras.
 
+    ``keep``: read the result back from disk if the same was asked before, else store it.
     Raises PassError, TimingError or ScheduleError; see ``hgq_rtl.compile`` for the arguments.
     """
     check_name(name)
     model = load_device(device)
     check_names(DEFAULT, skip)
+    registers = {"register_inputs": register_inputs, "register_outputs": register_outputs}
+    wanted = _Clock(model, clock_ns, stages, registers, minimize_registers)
+
+    def compute() -> Optimized:
+        return _optimized(lowered, wanted, skip, dump, progress)
+
+    if keep and dump is None:
+        asked = [clock_ns, stages, registers, minimize_registers, sorted(skip)]
+        found = optimized.kept(optimized.entry(lowered, model, asked), compute)
+    else:
+        found = compute()
+    plan, clock_ns = found.schedule, found.clock_ns
+    if max_latency_ns is not None and plan.latency * clock_ns > max_latency_ns:
+        raise ScheduleError(
+            f"the latency is {plan.latency} clocks = {plan.latency * clock_ns:g} ns",
+            received=f"max_latency_ns={max_latency_ns:g}",
+            hint="Ask for fewer stages, a faster device, or registers at one end only",
+        )
+    return Design(
+        name=name,
+        lowered=lowered,
+        graph=found.graph,
+        scheduled=insert_registers(found.graph, plan),
+        interface=_with_types(interface, found.graph),
+        schedule=plan,
+        device=model,
+        clock_ns=clock_ns,
+        passes=found.passes,
+        notes=dict(notes or {}),
+        reference=reference,
+    )
+
+
+def _optimized(
+    lowered: Graph, wanted: _Clock, skip: Collection[str], dump: Path | None, progress: Progress
+) -> Optimized:
+    """Passes, and a schedule for the clock."""
+    model = wanted.model
     *_, (last, _) = DEFAULT
     graph, records = run(
         lowered,
@@ -223,51 +264,35 @@ def build_design(
         dump=dump,
         progress=progress,
     )
-    registers = {"register_inputs": register_inputs, "register_outputs": register_outputs}
-    wanted = _Clock(model, clock_ns, stages, registers)
-    if clock_ns is not None:
-        graph = reachable(graph, model, clock_ps(clock_ns))
+    if wanted.clock_ns is not None:
+        graph = reachable(graph, model, clock_ps(wanted.clock_ns))
     if last not in skip and model.target in BY_THREES:
         progress(last)
         graph, more = _by_threes(graph, wanted, dump)
         records += more
     progress("schedule")
-    if clock_ns is not None:
-        graph = fewer_stages(graph, model, clock_ns)
+    if wanted.clock_ns is not None:
+        graph = fewer_stages(graph, model, wanted.clock_ns)
     clock_ns, plan = wanted.schedule(graph)
     plan.check(graph, model, clock_ps(clock_ns))
-    if max_latency_ns is not None and plan.latency * clock_ns > max_latency_ns:
-        raise ScheduleError(
-            f"the latency is {plan.latency} clocks = {plan.latency * clock_ns:g} ns",
-            received=f"max_latency_ns={max_latency_ns:g}",
-            hint="Ask for fewer stages, a faster device, or registers at one end only",
-        )
-    if minimize_registers:
+    if wanted.minimize:
         progress("registers")
+        # Imported late: SciPy's solvers take a third of a second, and a kept design needs none.
+        from hgq_rtl.schedule.minimal import fewest_registers
+
         plan = fewest_registers(graph, model, clock_ps(clock_ns), plan)
-    return Design(
-        name=name,
-        lowered=lowered,
-        graph=graph,
-        scheduled=insert_registers(graph, plan),
-        interface=_with_types(interface, graph),
-        schedule=plan,
-        device=model,
-        clock_ns=float(clock_ns),
-        passes=tuple(records),
-        notes=dict(notes or {}),
-        reference=reference,
-    )
+    return Optimized(graph, plan, float(clock_ns), tuple(records))
 
 
 @dataclass(frozen=True)
 class _Clock:
-    """What was asked for: a period, a number of stages, or both."""
+    """What was asked for: a period, a number of stages, or both; the fewest registers or not."""
 
     model: DelayModel
     clock_ns: float | None
     stages: int | None
     registers: Mapping[str, bool]
+    minimize: bool
 
     def schedule(self, graph: Graph) -> tuple[float, Schedule]:
         """The clock in ns, and a schedule for it; the fastest clock if only stages are given."""

@@ -79,6 +79,7 @@ def compile(
         minimize_registers=minimize_registers,
         notes=source.notes,
         reference=source.reference,
+        keep=isinstance(model, str | PathLike),
         progress=progress,
     )
 
