@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from hgq_rtl.errors import ConfigError
-from hgq_rtl.layers import QBatchNormalization, QDense, QSoftmax, Quantizer
+from hgq_rtl.layers import (
+    QBatchNormalization,
+    QDense,
+    QMultiHeadAttention,
+    QSimpleRNN,
+    QSoftmax,
+    Quantizer,
+)
 from hgq_rtl.lowering.model import load
 from hgq_rtl.quantizers import QuantizerConfig
 from hgq_rtl.utils import trace_minmax
@@ -88,6 +95,22 @@ def test_a_new_process_needs_no_custom_objects(trained, tmp_path):
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
     assert np.array_equal(np.load(tmp_path / "y.npy"), trained.predict(X, verbose=0))
+
+
+def test_dropout_goes_on_where_it_was(tmp_path):
+    x = keras.Input((3, 2))
+    y = QMultiHeadAttention(1, 2, dropout=0.5)(x, x)
+    model = keras.Model(x, QSimpleRNN(2, dropout=0.5, recurrent_dropout=0.5)(y))
+    for n, layer in enumerate(model.layers[1:]):
+        layer.noise.state.assign([n + 7, n + 1])
+    model.save(tmp_path / "m.keras")
+    model.save_weights(tmp_path / "m.weights.h5")
+    whole = keras.models.load_model(tmp_path / "m.keras")
+    assert_same(model.variables, whole.variables)
+    for layer in whole.layers[1:]:
+        layer.noise.state.assign([0, 0])
+    whole.load_weights(tmp_path / "m.weights.h5")
+    assert_same(model.variables, whole.variables)
 
 
 def with_version(path, version):

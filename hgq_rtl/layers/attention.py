@@ -143,7 +143,7 @@ class QMultiHeadAttention(QLayer):
         self.stable_softmax = stable_softmax
         self.softmax_allow_heterogeneous_table = softmax_allow_heterogeneous_table
         self.parallelization_factor = parallelization_factor
-        self.dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+        self.noise = keras.random.SeedGenerator(seed) if dropout else None
 
     def make_input_quantizers(self, conf: Any) -> None:
         """None: the projections have them."""
@@ -260,7 +260,8 @@ class QMultiHeadAttention(QLayer):
         with exact_products():
             s = ops.einsum(self.axes.dot.text, k, q)
         p = self.softmax(s, mask=mask, training=training)
-        kept = self.dropout_layer(p, training=training)
+        dropped = training and self.dropout > 0
+        kept = keras.random.dropout(p, self.dropout, seed=self.noise) if dropped else p
         with exact_products():
             c = ops.einsum(self.axes.context.text, kept, v)
         y = self.finish(self.output_dense(c, training=training), training)

@@ -34,6 +34,7 @@ from hgq_rtl.layers.config import checked_resource, layer_default
 from hgq_rtl.layers.luts import SATURATION
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig, as_config
 from hgq_rtl.quantizers.exact import to_numpy
+from hgq_rtl.quantizers.noise import Noisy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def exact_products() -> AbstractContextManager[Any]:
     return jax.default_matmul_precision("float32")
 
 
-class QLayer(keras.layers.Layer):
+class QLayer(Noisy):
     """A layer with one quantized input.
 
     ``iq_conf, oq_conf``: configs of the input and output quantizer (default: place datalane).

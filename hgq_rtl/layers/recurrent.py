@@ -22,6 +22,7 @@ from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers.arithmetic import Floats, Integers
 from hgq_rtl.layers.config import layer_default
 from hgq_rtl.layers.layer import QLayer, exact_products
+from hgq_rtl.layers.luts import constant_product_luts
 from hgq_rtl.layers.weighted import QWeighted, check_activation, known_size, positive
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig
 from hgq_rtl.quantizers.presets import HardTanhConfig
@@ -168,8 +169,13 @@ class SequenceLayer(QLayer):
 
     def compute_ebops(self) -> Any:
         """EBOPs of all steps, or of the parallel ones."""
+        return self.step_ebops() * self.parallel_steps
+
+    @property
+    def parallel_steps(self) -> int:
+        """How many steps have hardware of their own."""
         parallel = self.parallelization_factor
-        return self.step_ebops() * (parallel if parallel >= 0 else self.input_shape_built[1] or 1)
+        return parallel if parallel >= 0 else self.input_shape_built[1] or 1
 
     def bits(self, q: Quantizer, *shape: int) -> Any:
         """Bits of a quantizer of weights, or of activations without batch axis."""
@@ -244,7 +250,8 @@ class QRecurrent(SequenceLayer, QWeighted):
         self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
         self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
         self.dropout, self.recurrent_dropout = float(dropout), float(recurrent_dropout)
-        self.seed, self.seed_generator = seed, keras.random.SeedGenerator(seed)
+        self.seed = seed
+        self.noise = keras.random.SeedGenerator(seed) if dropout or recurrent_dropout else None
         self.enable_sq = bool(layer_default("enable_sq", enable_sq))
         self.sq = self.quantizer("sq", sq_conf, "datalane", self.enable_sq)
         self.rkq = self.quantizer("rkq", rkq_conf, "weight")
@@ -274,7 +281,7 @@ class QRecurrent(SequenceLayer, QWeighted):
         kept = None
         if training and self.recurrent_dropout:
             ones = ops.ones((1, self.units), self.compute_dtype)
-            kept = keras.random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
+            kept = keras.random.dropout(ones, self.recurrent_dropout, seed=self.noise)
         return Weights(
             self.kq(self.kernel, training=training),
             self.rkq(self.recurrent_kernel, training=training),
@@ -287,7 +294,7 @@ class QRecurrent(SequenceLayer, QWeighted):
         if not (training and self.dropout):
             return x
         ones = ops.ones_like(x[:, :1])
-        return x * keras.random.dropout(ones, self.dropout, seed=self.seed_generator)
+        return x * keras.random.dropout(ones, self.dropout, seed=self.noise)
 
     def exact_weights(self) -> Weights:
         """The weights as exact numbers."""
@@ -312,6 +319,22 @@ class QRecurrent(SequenceLayer, QWeighted):
         ebops = ops.sum(x @ self.bits(self.kq, *self.kernel_shape))
         ebops = ebops + ops.sum(h @ self.bits(self.rkq, *self.recurrent_shape))
         return ebops + (ops.sum(self.bits(self.bq, *self.bias_shape)) if self.use_bias else 0.0)
+
+    def compute_luts(self) -> Any:
+        """Sums of inputs and states times weights, and one LUT per EBOP of all other products."""
+        digits = [
+            q.digits(q(kernel))
+            for q, kernel in ((self.kq, self.kernel), (self.rkq, self.recurrent_kernel))
+        ]
+        bits = self.bits(self.iq, self.kernel_shape[0]), self.state_bits()
+        pairs = list(zip(bits, digits, strict=True))
+        luts = constant_product_luts(
+            sum(ops.sum(b @ d) for b, d in pairs),
+            sum(ops.sum(ops.cast(ops.stop_gradient(b) > 0, d.dtype) @ d) for b, d in pairs),
+            self.kernel_shape[0] + self.units,
+            self.gates * self.units,
+        )
+        return (luts + self.step_ebops() - self.product_ebops()) * self.parallel_steps
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""

@@ -51,11 +51,12 @@ from hgq_rtl.quantizers.exact import (
     wrap,
 )
 from hgq_rtl.quantizers.gradients import attach, straight_through
+from hgq_rtl.quantizers.noise import Noisy
 from hgq_rtl.quantizers.recording import active_records, is_continuing
 from hgq_rtl.quantizers.widths import add_width, initializer
 
 
-class FixedPoint(keras.layers.Layer):
+class FixedPoint(Noisy):
     """What KBI and KIF share. Subclasses say where the fraction bits come from.
 
     ``config``: a QuantizerConfig of the subclass's type. The layer is built from the shape of the
@@ -67,7 +68,6 @@ class FixedPoint(keras.layers.Layer):
         self.config = config
         mode: str = config["round_mode"]
         self.round_mode = mode.removeprefix("S_")  # of inference, and of hardware
-        # Seeded by keras.utils.set_random_seed, and advanced by every training step.
         self.noise = keras.random.SeedGenerator() if mode.startswith("S_") else None
         self.overflow_mode: str = config["overflow_mode"]
         self.is_weight: bool = config["is_weight"]
@@ -96,20 +96,6 @@ class FixedPoint(keras.layers.Layer):
         return add_width(
             self, name, start, constraint, regularizer, trainable and not self.is_fixed
         )
-
-    def save_own_variables(self, store: Any) -> None:
-        """Save the widths, and where the noise is: Keras saves no state of random numbers."""
-        super().save_own_variables(store)
-        if self.noise is not None:
-            store["noise"] = self.noise.state
-
-    def load_own_variables(self, store: Any) -> None:
-        """Inverse of ``save_own_variables``."""
-        saved = {key: store[key] for key in store.keys()}  # noqa: SIM118
-        noise = saved.pop("noise", None)
-        super().load_own_variables(saved)
-        if self.noise is not None and noise is not None:
-            self.noise.state.assign(noise)
 
     # -- what the two parametrizations define ---------------------------------------------------
 

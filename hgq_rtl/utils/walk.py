@@ -18,8 +18,8 @@ def quantized_layers(model: Any) -> list[Any]:
 def call_counts(model: Any) -> dict[int, int]:
     """How often one inference of ``model`` calls each layer, by id of the layer.
 
-    Known for functional and sequential models, nested ones included; what a subclassed model
-    calls, it is taken to call once.
+    Known for functional and sequential models, nested ones included, and for the steps that a
+    TimeDistributed goes over; what a subclassed model calls, it is taken to call once.
     """
     counts: dict[int, int] = {}
     stack = [(model, 1)]
@@ -32,6 +32,8 @@ def call_counts(model: Any) -> dict[int, int]:
             parts = parent._flatten_layers(include_self=False, recursive=False)
         else:
             parts = [node.operation for nodes in depths.values() for node in nodes]
+        if isinstance(parent, keras.layers.TimeDistributed):
+            times *= parent._build_shapes_dict["input_shape"][1] or 1
         stack.extend((part, times) for part in parts if isinstance(part, keras.layers.Layer))
     return counts
 

@@ -200,6 +200,7 @@ class LayerBattery:
             assert layer.ebops == 0.0
         layer.update_ebops()
         assert layer.ebops == pytest.approx(counted, rel=1e-6)
+        assert 0 < layer.luts < np.inf
 
     @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # keras's own
     def test_serialization(self, tmp_path):

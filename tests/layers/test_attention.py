@@ -257,7 +257,7 @@ def test_dropout_is_for_training_alone():
     quiet, loud = (
         layer.evaluated(lambda t=training: layer(x, x, training=t)) for training in (False, True)
     )
-    layer.dropout_layer.rate = 0.0
+    layer.dropout = 0.0
     assert np.array_equal(layer.evaluated(lambda: layer(x, x, training=False)), quiet)
     assert not np.array_equal(loud, quiet)
 

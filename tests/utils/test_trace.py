@@ -9,7 +9,8 @@ import pytest
 from hgq_rtl.config import QuantizerConfig, QuantizerConfigScope
 from hgq_rtl.errors import TrainingError
 from hgq_rtl.layers import QDense, Quantizer
-from hgq_rtl.utils import CollapseWarning, total_ebops, trace_minmax
+from hgq_rtl.quantizers.exact import to_numpy
+from hgq_rtl.utils import CollapseWarning, total_ebops, total_luts, trace_minmax
 
 
 def frozen(layer):
@@ -214,3 +215,20 @@ def test_changing_data_are_refused():
         "  Received: a change in pass 3 over the data.\n"
         "  The data must be the same in every pass: no augmentation, no shuffling."
     )
+
+
+def test_layers_at_every_step_are_counted_at_every_step():
+    """As the loss counts them, and the hardware has them."""
+    dense = QDense(2, beta0=1.0)
+    model = keras.Sequential([
+        keras.Input((4, 3)),
+        keras.layers.TimeDistributed(dense),
+        keras.layers.Flatten(),
+    ])  # fmt: skip
+    x = np.ones((2, 4, 3), np.float32)
+    total = trace_minmax(model, x)
+    model(x, training=True)
+    assert total == total_ebops(model) == 4 * dense.ebops > 0
+    cost = sum(float(to_numpy(v)) for v in model.losses)
+    assert cost == pytest.approx(total, rel=1e-4)  # the rest is regularizers of widths
+    assert total_luts(model) == pytest.approx(4 * dense.luts)
