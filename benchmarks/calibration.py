@@ -18,12 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
+from da4ml.cmvm import solve
 
 from benchmarks.tables import machine, markdown, replace
 from hgq_rtl.design import Design
+from hgq_rtl.fixed import Fixed
+from hgq_rtl.ir.graph import toposort
+from hgq_rtl.ir.node import Builder
+from hgq_rtl.ir.ops import INPUT
+from hgq_rtl.passes.cmvm.da4ml_engine import solve_with_da4ml
 from hgq_rtl.project.tools.yosys import FAMILIES
 from hgq_rtl.synth.nextpnr import route
 from hgq_rtl.synth.yosys import synthesize
+from hgq_rtl.timing.model import load_device
 from tests.synth.chain import chain
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +39,10 @@ HOME = ROOT / "build" / "calibration"
 SHAPES = ((6, 5), (8, 8), (12, 6), (5, 7, 4), (8, 8, 4), (10, 5, 5), (16, 8, 4), (6, 6, 6, 3))
 DENSITIES = (0.25, 0.5)
 STAGES = (1, 2, 3)
+MATRICES = ((8, 16), (16, 16), (32, 16), (16, 32), (32, 32))
+"""Outputs and inputs of matrices as in small networks on sets of particles."""
+PUBLISHED = ("0.97", "1.05", "1.13")
+"""Of 20 post-route reports of JEDI-linear on an xcvu13p, made with da4ml (arXiv 2508.15468)."""
 
 
 def networks() -> list[dict[str, Any]]:
@@ -104,6 +116,30 @@ def scatter(rows: Sequence[dict[str, float]], name: str, unit: str, file: str) -
     return statistics.median(abs(b - a) / a for a, b in zip(x, y, strict=True))
 
 
+def adder_graphs() -> str:
+    """LUTs for each unit of da4ml's cost: the model on da4ml's graphs, Vivado on published ones."""
+    device = load_device("xcvu13p-2")
+    rows = [["Vivado, 20 published designs", *PUBLISHED]]
+    for bits in (3, 5, 7):
+        found = []
+        for seed, shape in enumerate(MATRICES):
+            rng = np.random.default_rng(seed)
+            matrix = rng.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), shape)
+            inputs = [Fixed(-128, 127, 0)] * shape[1]
+            intervals = [(-128.0, 127.0, 1.0)] * shape[1]
+            kernel = np.ascontiguousarray(matrix.T.astype(np.float32))
+            cost = solve(kernel, hard_dc=2, qintervals=intervals, adder_size=1).cost
+            build = Builder()
+            nodes = [build(INPUT, name=f"x{j}", lo=-128, hi=127, exp=0) for j in range(shape[1])]
+            program = solve_with_da4ml(matrix.tolist(), inputs)
+            luts = sum(device.cost(node) for node in toposort(program.build(build, nodes)))
+            found.append(luts / cost)
+        numbers = (min(found), statistics.median(found), max(found))
+        rows.append([f"model, {len(found)} random matrices of {bits} bits",
+                     *(f"{number:.2f}" for number in numbers)])  # fmt: skip
+    return markdown(["LUT for each unit of da4ml's cost", "least", "median", "most"], rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=32, help="number of networks")
@@ -129,7 +165,10 @@ def main() -> None:
     header = ["estimate", "median error", "median of estimate / tool", "goal"]
     replace(
         "calibration",
-        f"{len(rows)} random dense networks. Machine: {machine()}.\n\n" + markdown(header, table),
+        f"{len(rows)} random dense networks. Machine: {machine()}.\n\n"
+        + markdown(header, table)
+        + "\n\n"
+        + adder_graphs(),
     )
 
 
