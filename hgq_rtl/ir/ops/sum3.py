@@ -35,9 +35,12 @@ class Operand:
     inverted: int = 0
     extended: bool = False
 
-    def live(self, bit: int) -> bool:
-        """Whether this bit of the sum depends on the argument."""
-        return self.bits > 0 and self.low <= bit and (self.extended or bit < self.low + self.bits)
+    @property
+    def varying(self) -> int:
+        """A mask of the bits of the sum that depend on the argument; negative where extended."""
+        if not self.bits:
+            return 0
+        return -1 << self.low if self.extended else full(self.bits) << self.low
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,6 @@ class Sum3Form:
     offset: int
     carries: int
     width: int
-
-    @property
-    def fits(self) -> bool:
-        """Whether each bit of the constant has a place: an operand without a bit there."""
-        return all(self.live(bit) < 3 for bit in _ones(self.offset))
-
-    def live(self, bit: int) -> int:
-        """How many operands vary in this bit."""
-        return sum(x.live(bit) for x in self.operands)
 
     @property
     def copied(self) -> int:
@@ -70,12 +64,22 @@ class Sum3Form:
     @property
     def luts(self) -> int:
         """Bits that take a LUT: where at least two vary, the carry saved one bit below included."""
-        total, carried = 0, False
-        for bit in range(self.copied, self.width):
-            live = self.live(bit)
-            total += live + carried > 1
-            carried = live > 1 or (live == 1 and bool(self.offset >> bit & 1))
-        return total
+        one, two, _ = _varying(self.operands, self.width)
+        above = full(self.width) >> self.copied << self.copied
+        carried = ((two | (one & self.offset)) & above) << 1
+        return ((two | (one & carried)) & above).bit_count()
+
+
+def _varying(operands: tuple[Operand, ...], width: int) -> tuple[int, int, int]:
+    """Masks of the bits in which at least one, two and three operands vary."""
+    one = two = three = 0
+    every = full(width)
+    for x in operands:
+        bits = x.varying & every
+        three |= two & bits
+        two |= one & bits
+        one |= bits
+    return one, two, three
 
 
 def _ones(n: int) -> Iterator[int]:
@@ -111,16 +115,21 @@ def _form(types: tuple[Fixed, ...], attrs: Attrs, width: int) -> Sum3Form | None
         if t.signed:
             ways.append(Operand(j, low, kept, full(kept) if sign < 0 else 0, extended=True))
         choices.append(ways)
-    best: Sum3Form | None = None
+    best, fewest = None, 0
     for operands in product(*choices):
         rest = offset
         for x in operands:
             # An extended number has all its inverted bits above, too: ~x is -1 - x.
             rest -= (-1 if x.inverted else 0) << x.low if x.extended else x.inverted << x.low
+        crowded = _varying(operands, width)[2]
         for carries in range(CARRIES + 1):
-            form = Sum3Form(operands, (rest - carries) & full(width), carries, width)
-            if form.fits and (best is None or form.luts < best.luts):
-                best = form
+            constant = (rest - carries) & full(width)
+            if constant & crowded:
+                continue  # a bit of it needs an operand without a bit there
+            form = Sum3Form(operands, constant, carries, width)
+            luts = form.luts
+            if best is None or luts < fewest:
+                best, fewest = form, luts
     return best
 
 
