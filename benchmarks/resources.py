@@ -5,7 +5,8 @@
 For each network: the estimate that training can lower (`resource="luts"`), the EBOPs, and the
 LUTs that the compiler reports. Random networks have random widths and weights, as training leaves
 them: some inputs dead, many weights zero. Trained ones learn the bundled digits under a rising
-weight of EBOPs. The constants of the estimate were fitted to other random dense networks.
+weight of EBOPs. The constants of the estimate were fitted to networks of the same kinds with other
+random numbers.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def residual(n: int) -> Model:
 
 
 def random_networks() -> Iterator[tuple[str, Model]]:
-    rng = np.random.default_rng(11)
+    rng = np.random.default_rng(12)
     dense_sizes = [(6, 6, 3), (10, 12, 4), (16, 8, 8), (12, 24, 5), (20, 10, 2), (8, 20, 20, 4)]
     for number, sizes in enumerate(dense_sizes):
         for weights, lanes in (((1, 3), (1, 3)), ((3, 6), (2, 5))):
@@ -120,7 +121,7 @@ def trained_networks() -> Iterator[tuple[str, Model]]:
     x, y, _, _ = digits.data()
     x = x.reshape(-1, 8, 8)[:, ::2, ::2].reshape(len(x), -1)
     for width, last in ((8, 1e-6), (8, 1e-5), (16, 1e-5), (16, 1e-4)):
-        keras.utils.set_random_seed(width)
+        keras.utils.set_random_seed(100 + width)
         model = dense((16, width, 10))
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(1e-2), loss)

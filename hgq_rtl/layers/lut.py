@@ -179,10 +179,10 @@ class QUnaryFunctionLUT(QLayer):
         return COST * ops.sum(ops.power(2.0, bits) * out)
 
     def compute_luts(self) -> Any:
-        """One table per element."""
+        """One table per element, behind its quantizer."""
         shape = (1, *(n or 1 for n in self.input_shape_built[1:]))
         address, out = (ops.broadcast_to(q.true_bits(shape), shape) for q in (self.iq, self.oq))
-        return table_luts(address, out)
+        return table_luts(address, out) + self.saturation_luts()
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the input shape."""

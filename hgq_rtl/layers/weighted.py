@@ -209,9 +209,11 @@ class QWeighted(QLayer):
         bits = ops.broadcast_to(self.iq.true_bits(shape), shape)
         live = ops.cast(ops.stop_gradient(bits) > 0, bits.dtype)
         outputs = math.prod(self.bias_shape) * self.positions
-        rows = math.prod(self.kernel_shape) / self.kernel_shape[-1] * self.positions
         luts = constant_product_luts(
-            self.product_bits(bits, digits), self.product_bits(live, digits), rows, outputs
+            self.product_bits(bits, digits),
+            self.product_bits(live, digits),
+            math.prod(shape),
+            outputs,
         )
         parallel = self.parallelization_factor
         luts = luts * (1.0 if parallel < 0 else parallel / self.positions)

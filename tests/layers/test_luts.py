@@ -7,6 +7,7 @@ import pytest
 from hgq_rtl.config import LayerConfigScope, QuantizerConfig
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers import QAdd, QDense, QUnaryFunctionLUT
+from hgq_rtl.layers.luts import SATURATION
 from hgq_rtl.quantizers import Quantizer
 from hgq_rtl.quantizers.exact import signed_digits, to_numpy
 from hgq_rtl.utils import total_ebops, total_luts
@@ -51,13 +52,16 @@ def test_gradient_reaches_all_widths():
 
 def test_tables_double_with_each_bit_beyond_six():
     def luts(bits):
-        iq = QuantizerConfig("kif", k0=0, i0=bits, f0=0, overflow_mode="SAT", trainable=False)
+        iq = QuantizerConfig("kif", k0=0, i0=bits, f0=0, overflow_mode="SAT_SYM", trainable=False)
         oq = QuantizerConfig("kif", "table", i0=0, f0=3, overflow_mode="SAT")
         layer = QUnaryFunctionLUT("tanh", iq_conf=iq, oq_conf=oq)
         layer.build((None, 2))
         return layer.luts
 
-    assert [luts(n) for n in (5, 6, 7, 9)] == [2 * 4 * n for n in (0.5, 1, 2, 8)]
+    saturation = [2 * SATURATION * n for n in (6, 7, 9)]
+    tables = [2 * 4 * n for n in (1, 2, 8)]
+    assert [luts(n) for n in (6, 7, 9)] == pytest.approx(np.add(tables, saturation))
+    assert luts(3) - 2 * SATURATION * 3 == pytest.approx(2 * 4 / 2)
 
 
 def test_loss_of_the_chosen_resource():
