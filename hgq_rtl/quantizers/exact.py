@@ -42,24 +42,25 @@ def pow2(e: Any, dtype: str) -> Any:
     n = ops.view(ops.clip(e, 1 - bias, bias) + 1.5 * 2.0**mantissa, _INTEGER[dtype])
     n = ops.left_shift(n + bias, mantissa)
     if not e.shape or 1 in e.shape:  # to be broadcast, as the width that many elements share
-        n = _computed_once(n, dtype)
+        n = computed_once(n)
     return ops.view(n, dtype)
 
 
-def _computed_once(n: Any, dtype: str) -> Any:
-    """``n``, nonnegative integers, in a form that XLA does not compute again per element.
+def computed_once(v: Any) -> Any:
+    """``v``, finite numbers, integers not negative, in a form that XLA does not compute again.
 
-    Fusion would copy the few operations of ``pow2`` on a width into the loops over all samples
-    that share it, several times each. It never does so with a remainder, which counts as
-    expensive; by the largest integer, it changes nothing. A saturating quantizer of activations
-    becomes about three times as fast on CPUs (optimization barriers do not help: they are gone
-    when fusion starts).
+    Fusion would copy the few operations of ``pow2`` on a width, or of the quantizer of a bias, into
+    the loops over all samples that share it, several times each. It never does so with a
+    remainder, which counts as expensive; by the largest number, it changes nothing. A saturating
+    quantizer of activations becomes about three times as fast on CPUs (optimization barriers do
+    not help: they are gone when fusion starts).
     """
     if keras.backend.backend() != "jax":
-        return n
+        return v
     from jax import lax
 
-    return lax.rem(n, lax.full_like(n, np.iinfo(_INTEGER[dtype]).max))
+    info = np.finfo if np.issubdtype(v.dtype, np.floating) else np.iinfo
+    return lax.rem(v, lax.full_like(v, info(v.dtype).max))
 
 
 def floor_log2(v: Any, dtype: str) -> Any:

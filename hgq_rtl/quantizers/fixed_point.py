@@ -43,6 +43,7 @@ from hgq_rtl.quantizers.exact import (
     bounds,
     ceil_log2,
     check_dtype,
+    computed_once,
     floor_log2,
     pow2,
     round_randomly,
@@ -137,6 +138,7 @@ class FixedPoint(Noisy):
         y = ops.where(k + i + f > 0, y, 0.0)
         above, below = x > hi, x < lo
         inside = ops.logical_not(ops.logical_or(above, below))
+        y = self._shared(y)
         if self.is_fixed:
             return attach(y, x, inside)
         step, top = pow2(-f, dtype), pow2(reach, dtype)
@@ -174,6 +176,7 @@ class FixedPoint(Noisy):
             y = ops.where(k + i + f > 0, wrap(y, k, i, dtype), 0.0)
         elif self.is_weight and not self.is_fixed:
             y = ops.where(i + f > 0, y, 0.0)  # where it counts no bits, it is zero
+        y = self._shared(y)
         if self.is_fixed:
             return attach(y, x, None)
         return attach(y, x, None, (to(self.trained()[1]), x - y))
@@ -201,6 +204,11 @@ class FixedPoint(Noisy):
         """Sign bits (uint8) needed for values of ``lo`` and up, given integer bits ``i``."""
         below = round_to(lo, self.fraction(i), self.round_mode, self.compute_dtype) < 0
         return ops.cast(below, "uint8")
+
+    def rounded(self, v: Any) -> Any:
+        """Values of the width shape, rounded to the present grid."""
+        f = self.fraction(ops.round(self._i))
+        return round_to(v, f, self.round_mode, self.compute_dtype)
 
     # -- read-out --------------------------------------------------------------------------------
 
@@ -231,6 +239,10 @@ class FixedPoint(Noisy):
         return np.where(live, -k * (top + extra), 0.0), top, step
 
     # -- helpers ---------------------------------------------------------------------------------
+
+    def _shared(self, y: Any) -> Any:
+        """The result, computed once where it is added to all samples."""
+        return computed_once(y) if self.config.place == "bias" else y
 
     def _rounded(self, x: Any, f: Any, training: bool) -> Any:
         if training and self.noise is not None:

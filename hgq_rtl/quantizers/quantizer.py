@@ -14,7 +14,7 @@ from hgq_rtl.quantizers.config import QuantizerConfig
 from hgq_rtl.quantizers.exact import signed_digits, to_numpy
 from hgq_rtl.quantizers.fixed_point import KBI, KIF, FixedPoint
 from hgq_rtl.quantizers.minifloat import Minifloat
-from hgq_rtl.quantizers.recording import active_records
+from hgq_rtl.quantizers.recording import Records, active_records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,8 +101,14 @@ class Quantizer(keras.layers.Layer):
                 y = x + q * (y - x)
             records = active_records()
             if records is not None:
-                records.live.append((self, ops.any(y != 0)))
+                records.live.append((self, self._is_live(y, records)))
         return y if affine is None else y * affine[0] + affine[1]
+
+    def _is_live(self, y: Any, records: Records) -> Any:
+        """Whether any of the values is not zero; told by the extrema where these are known."""
+        if records and records[-1][0] is self.format and not self.format.is_weight:
+            y = self.format.rounded(ops.stack(records[-1][1:]))
+        return ops.any(y != 0)
 
     def evaluate(self, x: Any) -> Any:
         """Quantize ``x`` at inference, compiled as one step where the backend can.
