@@ -4,66 +4,26 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers import conv_gradient
-from hgq_rtl.layers.weighted import QWeighted, known_size, positive, reshaped
-from hgq_rtl.layers.windows import Windows, check_rank, checked_format, several
+from hgq_rtl.layers.sliding import SlidingLayer
+from hgq_rtl.layers.weighted import QWeighted, positive, reshaped
 
 if TYPE_CHECKING:
     from hgq_rtl.lowering.array import FixedArray
 
 
-class SpatialLayer(QWeighted):
-    """A layer whose kernel slides over spatial axes: geometry, channel order, bias.
+class SpatialLayer(SlidingLayer, QWeighted):
+    """A layer whose kernel slides over spatial axes.
 
-    ``kernel_size, strides, dilation_rate``: an integer, or one per spatial axis. ``padding``:
-    valid, same, and causal where ``causal`` says so. ``data_format``: channels_last,
-    channels_first, or None for Keras's setting. ``parallelization_factor`` counts output
-    positions. Further arguments: see QWeighted.
+    ``parallelization_factor`` counts output positions. Further arguments: see SlidingLayer, then
+    ``activation`` and ``use_bias``, and QWeighted.
     """
-
-    rank: ClassVar[int]
-    causal: ClassVar[bool] = False
-
-    def __init__(
-        self,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int, ...] = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(activation, use_bias, **kwargs)
-        self.windows = Windows(
-            several("kernel_size", kernel_size, self.rank),
-            several("strides", strides, self.rank),
-            several("dilation_rate", dilation_rate, self.rank),
-            str(padding).lower(),
-        )
-        self.windows.check(causal=self.causal)
-        self.data_format = checked_format(data_format)
-
-    @property
-    def is_channels_last(self) -> bool:
-        """Whether the channel axis is the last one."""
-        return self.data_format == "channels_last"
-
-    def spatial(self, shape: tuple[int | None, ...]) -> tuple[Any, ...]:
-        """The spatial part of a shape with batch axis."""
-        return tuple(shape[1:-1] if self.is_channels_last else shape[2:])
-
-    def channels(self, shape: tuple[int | None, ...]) -> int:
-        """The number of channels of an input shape."""
-        check_rank(shape, self.rank)
-        return known_size(shape, -1 if self.is_channels_last else 1, "channel axis")
 
     def output_channels(self, channels: int) -> int:
         """The number of channels of the output."""
@@ -87,11 +47,9 @@ class SpatialLayer(QWeighted):
 
     def lower_product(self, x: FixedArray, kernel: Any) -> FixedArray:
         """Gather the cells of every window, padding as zeros, and multiply them."""
-        x = x if self.is_channels_last else x.transpose(*range(1, x.ndim), 0)
-        *spatial, channels = x.shape
-        index = self.windows.index(spatial)
-        lengths = index.shape[: self.rank]
-        cells = x.reshape(-1, channels).gather(index.reshape(math.prod(lengths), -1))
+        cells = self.cells(x)
+        lengths = cells.shape[: self.rank]
+        cells = cells.reshape(math.prod(lengths), -1, cells.shape[-1])
         y = self.lower_windows(cells, kernel.reshape(-1, *kernel.shape[self.rank :]))
         y = y.reshape(*lengths, -1)
         return y if self.is_channels_last else y.transpose(-1, *range(self.rank))
@@ -116,17 +74,6 @@ class SpatialLayer(QWeighted):
         lengths = self.windows.lengths(self.spatial(input_shape))
         middle = (*lengths, channels) if self.is_channels_last else (channels, *lengths)
         return (input_shape[0], *middle)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor arguments."""
-        return {
-            **super().get_config(),
-            "kernel_size": self.windows.size,
-            "strides": self.windows.strides,
-            "dilation_rate": self.windows.dilation,
-            "padding": self.windows.padding,
-            "data_format": self.data_format,
-        }
 
 
 class _QConv(SpatialLayer):

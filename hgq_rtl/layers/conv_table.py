@@ -3,72 +3,40 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers.equation import Equation
+from hgq_rtl.layers.sliding import SlidingLayer
 from hgq_rtl.layers.tables import TableLayer
-from hgq_rtl.layers.weighted import known_size, positive
-from hgq_rtl.layers.windows import Windows, check_rank, checked_format, several
+from hgq_rtl.layers.weighted import positive
 
 if TYPE_CHECKING:
     from hgq_rtl.lowering.array import FixedArray
 
 
-class _QConvT(TableLayer):
+class _QConvT(SlidingLayer, TableLayer):
     """QDenseT on the cells of every window: one table per cell, channel and filter.
 
-    ``filters``: output channels. ``kernel_size, strides, padding, data_format, dilation_rate``: as
-    of QConv. Tables at cells of padding see 0. Connections have shape (batch, *output positions,
-    cells·channels, filters), cells first. Positions share tables. Further arguments: see
-    TableLayer.
+    ``filters``: output channels. Tables at cells of padding see 0. Connections have shape
+    (batch, *output positions, cells·channels, filters), cells first. Positions share tables.
+    Further arguments: see SlidingLayer, then TableLayer.
     """
 
-    rank: ClassVar[int]
-    causal: ClassVar[bool] = False
-
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int, ...] = 1,
-        *args: Any,
-        groups: int = 1,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, filters: int, *args: Any, groups: int = 1, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.filters = positive("filters", filters)
-        self.windows = Windows(
-            several("kernel_size", kernel_size, self.rank),
-            several("strides", strides, self.rank),
-            several("dilation_rate", dilation_rate, self.rank),
-            str(padding).lower(),
-        )
-        self.windows.check(causal=self.causal)
-        self.data_format = checked_format(data_format)
         if groups != 1:
             raise ConfigError("a convolution of tables has one group", received=f"groups={groups}",
                               hint="Split the channels, and concatenate the results")  # fmt: skip
 
-    @property
-    def is_channels_last(self) -> bool:
-        """Whether the channel axis is the last one."""
-        return self.data_format == "channels_last"
-
-    def _spatial(self, shape: Any) -> tuple[int, ...]:
-        return tuple(shape[1:-1] if self.is_channels_last else shape[2:])
-
     def resolve(self, input_shape: Any) -> tuple[Equation, dict[str, Any]]:
         """Multiply cells and channels of every window."""
-        check_rank(input_shape, self.rank)
-        channels = known_size(input_shape, -1 if self.is_channels_last else 1, "channel axis")
-        spatial = self._spatial(input_shape)
+        channels = self.channels(input_shape)
+        spatial = self.spatial(input_shape)
         positions = "xyz"[: self.rank]
         sizes = dict(zip(positions, self.windows.lengths(spatial), strict=True))
         sizes |= {"b": input_shape[0], "f": self.filters}
@@ -89,24 +57,12 @@ class _QConvT(TableLayer):
 
     def lower_columns(self, x: FixedArray) -> FixedArray:
         """Gather the cells of every window, padding as zeros."""
-        x = x if self.is_channels_last else x.transpose(*range(1, x.ndim), 0)
-        *spatial, channels = x.shape
-        index = self.windows.index(spatial)
-        cells = x.reshape(-1, channels).gather(index)
-        return cells.reshape(*index.shape[: self.rank], -1)
+        cells = self.cells(x)
+        return cells.reshape(*cells.shape[: self.rank], -1)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.windows.size,
-            "strides": self.windows.strides,
-            "padding": self.windows.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.windows.dilation,
-            "groups": 1,
-        }
+        return {**super().get_config(), "filters": self.filters, "groups": 1}
 
 
 @keras.saving.register_keras_serializable(package="hgq_rtl")

@@ -21,7 +21,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from hgq_rtl.layers.recurrent import QRecurrent, Step, Weights
+from hgq_rtl.layers.recurrent import QRecurrent, Weights
+from hgq_rtl.layers.sequence import Step
 from hgq_rtl.layers.weighted import check_activation
 from hgq_rtl.quantizers import QuantizerConfig
 from hgq_rtl.quantizers.presets import HardSigmoidConfig, HardTanhConfig

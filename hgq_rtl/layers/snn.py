@@ -23,7 +23,7 @@ from keras import ops
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers.arithmetic import Floats
 from hgq_rtl.layers.config import layer_default
-from hgq_rtl.layers.recurrent import SequenceLayer, Step
+from hgq_rtl.layers.sequence import SequenceLayer, Step
 from hgq_rtl.layers.weighted import known_size
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig
 from hgq_rtl.quantizers.gradients import straight_through

@@ -51,7 +51,7 @@ def check_model(model: Any) -> None:
 
 def _fix_of_shape(model: keras.Model, tensor: Any) -> str:
     """What to do about an input of unknown shape; names a recurrent layer that it reaches first."""
-    from hgq_rtl.layers.recurrent import SequenceLayer
+    from hgq_rtl.layers.sequence import SequenceLayer
 
     reached = {id(tensor)}
     for operation, node in calls(model):
