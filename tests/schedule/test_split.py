@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hgq_rtl.errors import ScheduleError
 from hgq_rtl.fixed import Fixed
+from hgq_rtl.ir.evaluate import evaluate
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder
 from hgq_rtl.ir.ops import ADD, INPUT, MAX, SHIFT, constant
@@ -15,7 +16,8 @@ from hgq_rtl.passes.expand import expand
 from hgq_rtl.schedule.greedy import schedule
 from hgq_rtl.schedule.split import fewer_stages, reachable, split_add
 from hgq_rtl.timing.model import device_names, load_device
-from tests.battery.equivalence import assert_equivalent, graphs
+from tests.battery.equivalence import assert_equivalent, graphs, vectors
+from tests.synth.chain import chain
 
 ECP5 = load_device("ecp5-6")
 
@@ -121,3 +123,15 @@ def test_nothing_is_split_for_nothing():
     graph, clock_ns = saving()
     assert fewer_stages(graph, ECP5, 2 * clock_ns) is graph
     assert reachable(graph, ECP5, round(2000 * clock_ns)) is graph
+
+
+def test_a_design_at_a_clock_below_its_longest_adder():
+    relaxed = chain((6, 4), clock_ns=20.0, device="ecp5-6")
+    adds = [node for node in relaxed.graph.nodes if node.op is ADD]
+    clock_ns = (ECP5.register_overhead + max(map(ECP5.delay, adds)) - 40) / 1000
+    with pytest.raises(ScheduleError):
+        schedule(relaxed.graph, ECP5, clock_ns)
+    fast = chain((6, 4), clock_ns=clock_ns, device="ecp5-6")
+    assert fast.latency > relaxed.latency
+    x = vectors(relaxed.graph)
+    assert (evaluate(relaxed.graph, x) == evaluate(fast.scheduled, x)).all()
