@@ -13,14 +13,34 @@ from dataclasses import dataclass, field
 from hgq_rtl.emit.names import Names
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node, Op
-from hgq_rtl.ir.ops import ADD, CAST, COMPARE, CONST, INPUT, MAX, MIN, REG, SHIFT, SUM3, TABLE
+from hgq_rtl.ir.ops import (
+    ADD,
+    BOOTH,
+    CAST,
+    COMPARE,
+    CONST,
+    INPUT,
+    MAX,
+    MIN,
+    REG,
+    SHIFT,
+    SUM3,
+    TABLE,
+)
 from hgq_rtl.ir.verify import register_depths
 
 CLOCK = "clk"
 GLUE = "glue"
 """The module of what belongs to no layer."""
-PARTS: dict[Op, tuple[str, ...]] = {MAX: ("_lt",), MIN: ("_lt",), SUM3: ("_sum", "_adder")}
-"""Suffixes of the names inside an op: the comparison of a max or min, the upper part of a sum3
+ADDING = (SUM3, BOOTH)
+"""Ops that modules of rtl_templates/ add, no more bits than are read."""
+ADDER = ("_sum", "_adder")
+PARTS: dict[Op, tuple[str, ...]] = {
+    MAX: ("_lt",),
+    MIN: ("_lt",),
+    **dict.fromkeys(ADDING, ADDER),
+}
+"""Suffixes of the names inside an op: the comparison of a max or min, the upper part of a sum
 before its low bits are joined to it, and the instance that adds.
 """
 
@@ -160,8 +180,8 @@ def _name_nodes(
             draft.name_of[node] = draft.names(f"{base}_s{depths[node]}")
             continue
         inside = graph.origin(node).partition("/")[2]
-        # A cast may carry the sum3 that it cuts.
-        parts = PARTS[SUM3] if node.op is CAST else PARTS.get(node.op, ())
+        # A cast may carry the sum that it cuts.
+        parts = ADDER if node.op is CAST else PARTS.get(node.op, ())
         draft.name_of[node] = draft.names(f"{inside}_{label(node)}", *parts)
 
 
@@ -227,10 +247,10 @@ def _finish(draft: _Draft) -> None:
 
 
 def _inline(node: Node, signals: dict[Node, str], users: list[Node]) -> bool:
-    """Whether a cast is a plain slice of a signal, best written where it is read; or a sum3 is
+    """Whether a cast is a plain slice of a signal, best written where it is read; or a sum is
     cut by a cast, which then adds no more bits than are read.
     """
-    if node.op is SUM3:
+    if node.op in ADDING:
         return len(users) == 1 and users[0].op is CAST
     if node.op is not CAST:
         return False

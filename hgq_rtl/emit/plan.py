@@ -17,7 +17,7 @@ CORE = "core"
 """The instance of the top in the packed top."""
 SHELLS = ("_axis", "_sv", "_sv_types", "_vhdl", "_vhdl_types", "_tb")
 """Suffixes of the modules and packages around a core, which no layer may take."""
-LIBRARY = ("ternary_adder",)
+LIBRARY = ("ternary_adder", "booth_row")
 """Modules of rtl_templates/ that layers may use: no layer may take their names."""
 
 

@@ -17,6 +17,7 @@ from hgq_rtl.ir.verify import LOWERED, NATIVE, verify
 from hgq_rtl.passes.cmvm import cmvm
 from hgq_rtl.passes.expand import expand
 from hgq_rtl.passes.narrow import narrow
+from hgq_rtl.passes.products import products
 from hgq_rtl.passes.round_first import round_first
 from hgq_rtl.passes.simplify import simplify
 from hgq_rtl.passes.target import Pass, Target, anywhere, default_target
@@ -35,6 +36,8 @@ DEFAULT: tuple[tuple[str, Pass], ...] = (
     ("narrow", anywhere(narrow)),
     # Narrowing leaves casts of casts.
     ("simplify-4", anywhere(simplify)),
+    # Once products are as narrow as they will be.
+    ("products", products),
     # The other passes know sums of two. Last: ``design`` runs it by itself, for it depends on the
     # clock how late the sums may be.
     ("ternary", by_threes),

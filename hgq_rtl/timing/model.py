@@ -14,6 +14,7 @@ from hgq_rtl.ir.node import Node, Op
 from hgq_rtl.ir.ops import (
     ADD,
     AND,
+    BOOTH,
     CAST,
     COMPARE,
     CONST,
@@ -106,6 +107,14 @@ def sum3_luts(node: Node) -> int:
     return form.luts if form else 2 * node.type.width
 
 
+def _booth(node: Node) -> tuple[str, int]:
+    """Every bit from the lowest of the factor on takes a LUT; those below are copied."""
+    factor, code = (arg.type for arg in node.args[1:])
+    if factor.is_zero or code.is_zero:
+        return FREE
+    return "booth", max(0, node.type.width - factor.exp + node.type.exp)
+
+
 def _extremum(node: Node) -> tuple[str, int]:
     types = [arg.type for arg in node.args]
     if any(t.is_zero for t in types):
@@ -143,6 +152,7 @@ def _logic(node: Node) -> tuple[str, int]:
 SIZES: Mapping[Op, Callable[[Node], tuple[str, int]]] = {
     ADD: _add,
     SUM3: _sum3,
+    BOOTH: _booth,
     MAX: _extremum,
     MIN: _extremum,
     MUX: _mux,
@@ -158,7 +168,7 @@ SIZES: Mapping[Op, Callable[[Node], tuple[str, int]]] = {
 ROWS = (
     *("add", "add.const", "sub", "sum3", "max", "max.const", "max.zero", "mux", "mux.const"),
     *("compare.lt", "compare.lt.const", "compare.eq", "compare.eq.const"),
-    *("mul", "mul.bit", "and", "or", "xor"),
+    *("mul", "mul.bit", "booth", "and", "or", "xor"),
 )
 """Every row of base and per-bit numbers that a device must have; ``table`` has lists instead."""
 

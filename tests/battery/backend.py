@@ -23,6 +23,7 @@ from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import (
     ADD,
     AND,
+    BOOTH,
     CAST,
     COMPARE,
     INPUT,
@@ -159,6 +160,12 @@ def _op_cases(cases: _Cases, count: int) -> None:
             wide = cases.add(SUM3, cases.any(), cases.any(), cases.any())
             cases.add(SUM3, cases.any(9), cases.any(9), cases.any(9))
             cases.add(CAST, cases.build.make(SUM3, wide.args, (index % 3, *wide.attrs[1:])))
+            code = cases.input(Fixed(0, cases.rng.choice([3, 6, 7]), 0))
+            if index % 3 == 0:
+                code = cases.build(SHIFT, cases.input(Fixed(0, 3, -1)), bits=2)
+            row = cases.add(BOOTH, cases.any(), cases.any(), code)
+            cases.add(CAST, cases.add(BOOTH, cases.any(9), cases.any(9), code))
+            cases.add(CAST, cases.build(BOOTH, *row.args[1::-1], code))
             same = cases.any()
             cases.add(ADD, same, same)
             # Operands that do not overlap, in both orders: wires unless something is subtracted.

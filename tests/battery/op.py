@@ -54,6 +54,9 @@ def nodes(draw, name: str) -> Node:
         bias, exp = draw(st.integers(-99, 99)), draw(st.integers(-6, 6))
         args = _fresh(build, *(draw(types()) for _ in range(3)))
         return build(op, *args, sub=sub, bias=bias, bias_exp=exp)
+    if name == "booth":
+        code = types(2, (0, 1)).filter(lambda t: t.lo >= 0 and t.at(0).hi < 8)
+        return build(op, *_fresh(build, draw(types()), draw(types()), draw(code)))
     if op.arity == 2:
         attrs = {"sub": draw(st.booleans())} if name == "add" else {}
         attrs |= {"kind": draw(st.sampled_from(["lt", "eq"]))} if name == "compare" else {}

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.tables import markdown, replace
+from hgq_rtl.emit.plan import LIBRARY
 from hgq_rtl.errors import SynthError
 from hgq_rtl.project.project import Project
 from hgq_rtl.synth import tools
@@ -25,7 +26,7 @@ from tests.mutation.vhdl import draw_faults
 
 Bench = Callable[[Sequence[int]], list[bool]]
 """For numbers of faults, 0 being none: whether the testbench passes."""
-PRIMITIVE = "ternary_adder.v"
+PRIMITIVES = tuple(f"{name}.v" for name in LIBRARY)
 
 
 @dataclass
@@ -137,7 +138,7 @@ class VerilogCampaign(Campaign):
         files = {
             path.name: path.read_text()
             for path in sorted(rtl.glob("*.v"))
-            if path.name != PRIMITIVE and not path.name.endswith("_axis.v")
+            if path.name not in PRIMITIVES and not path.name.endswith("_axis.v")
         }
         instrument = Instrument(seed, count)
         self.mutated = instrument.run(files)
@@ -150,8 +151,9 @@ class VerilogCampaign(Campaign):
     def netlist(self, number: int, side: str, work: Path) -> str:
         """The instrumented files with the choice made."""
         files = fixed(self.mutated, number)
-        if (primitive := self.folder / "rtl" / PRIMITIVE).exists():
-            files[PRIMITIVE] = primitive.read_text()
+        for primitive in PRIMITIVES:
+            if (file := self.folder / "rtl" / primitive).exists():
+                files[primitive] = file.read_text()
         for name, text in files.items():
             (work / f"{side}_{name}").write_text(text)
         return "read_verilog -nosynthesis " + " ".join(f"{side}_{name}" for name in files)

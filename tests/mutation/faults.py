@@ -94,6 +94,7 @@ class Instrument:
             for number, line in enumerate(text.split("\n"))
             if any(p.match(line) for p in (WIRE, ASSIGN, CLOCKED, ENTRY))
             or "ternary_adder #(" in line
+            or "booth_row #(" in line
         ]
         # Entries of tables would be most of the statements.
         entries = [s for s in sites if ENTRY.match(files[s[0]].split("\n")[s[1]])]

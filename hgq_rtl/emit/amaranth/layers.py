@@ -31,6 +31,7 @@ from hgq_rtl.ir.node import Node, Op
 from hgq_rtl.ir.ops import (
     ADD,
     AND,
+    BOOTH,
     CAST,
     COMPARE,
     CONST,
@@ -57,6 +58,9 @@ its node's width and sign; it returns the result, which may be wider but must ha
 
 TERNARY = "ternary_adder"
 """The module of rtl_templates/ that adds three numbers."""
+ROW = "booth_row"
+"""The one that adds a digit times a number."""
+LIBRARY = {SUM3: TERNARY, BOOTH: ROW}
 
 MAX_BITS = (1 << 16) - 8
 """Amaranth numbers the bits of a wire, and of all input ports together, with 16 bits."""
@@ -184,10 +188,10 @@ def _compare(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
 
 
 @emits(CAST)
-def _cast(m: Module, node: Node, out: Signal | None, a: Value | _Sum) -> Value | None:
+def _cast(m: Module, node: Node, out: Signal | None, a: Value | _Pending) -> Value | None:
     drop, width = node.type.exp - node.args[0].type.exp, node.type.width
-    if isinstance(a, _Sum):
-        a = a.build(m, out, drop + width)
+    if isinstance(a, _Pending):
+        a = a.build(m, out, drop + width, drives=not drop)
         if a is out:
             return None
     if drop >= len(a):
@@ -198,17 +202,40 @@ def _cast(m: Module, node: Node, out: Signal | None, a: Value | _Sum) -> Value |
 
 
 @dataclass(frozen=True)
-class _Sum:
-    """A sum3 that no signal holds, until the cast that reads it says how many bits it needs."""
+class _Pending:
+    """A sum that no signal holds, until the cast that reads it says how many bits it needs."""
 
     node: Node
     args: tuple[Value, ...]
 
-    def build(self, m: Module, out: Signal, width: int) -> Value:
+    def build(self, m: Module, out: Signal, width: int, drives: bool) -> Value:
         """At most ``width`` bits of the sum: an instance, and the low bits that need no adder.
 
-        Where these are all bits of ``out``, it is driven and returned.
+        Where these are all bits of ``out`` and it may be driven, it is, and returned.
         """
+        raise NotImplementedError
+
+    def _instance(
+        self,
+        m: Module,
+        out: Signal,
+        drives: bool,
+        low: Value,
+        width: int,
+        pins: dict[str, Any],
+    ) -> Value:
+        """The instance that makes the bits above ``low``, of ``width`` in all."""
+        whole = drives and not len(low) and width == len(out)
+        upper = out if whole else Signal(width - len(low), name=out.name + parts.ADDER[0])
+        name = out.name + parts.ADDER[1]
+        m.submodules[name] = Instance(LIBRARY[self.node.op], **pins, o_y=upper)
+        return out if whole else _as(Cat(low, upper), self.node.type.signed)
+
+
+class _Sum(_Pending):
+    """A sum3."""
+
+    def build(self, m: Module, out: Signal, width: int, drives: bool) -> Value:
         width = min(width, self.node.type.width)
         form = sum3_form(self.node, width)
         if form is None:
@@ -217,14 +244,7 @@ class _Sum:
         low = _copied(form, self.args, copied)
         if copied == width:
             return _as(low, self.node.type.signed)
-        whole = not copied and width == len(out)
-        upper = out if whole else Signal(width - copied, name=out.name + parts.PARTS[SUM3][0])
-        m.submodules[out.name + parts.PARTS[SUM3][1]] = Instance(
-            TERNARY, **_pins(form, self.args, copied), o_y=upper
-        )
-        if whole:
-            return out
-        return _as(Cat(low, upper), self.node.type.signed)
+        return self._instance(m, out, drives, low, width, _pins(form, self.args, copied))
 
     def _in_turn(self, width: int) -> Value:
         """The sum by ordinary adders, where constants find no room in one of three operands."""
@@ -270,12 +290,41 @@ def _pins(form: Sum3Form, args: Sequence[Value], copied: int) -> dict[str, Any]:
     return pins
 
 
-@emits(SUM3)
-def _sum3(m: Module, node: Node, out: Signal | None, *args: Value) -> Value | _Sum | None:
-    pending = _Sum(node, args)
+class _Row(_Pending):
+    """A booth."""
+
+    def build(self, m: Module, out: Signal, width: int, drives: bool) -> Value:
+        a, x, d = self.args
+        start, factor, code = (arg.type for arg in self.node.args)
+        exp, width = self.node.type.exp, min(width, self.node.type.width)
+        a = _aligned(a, start, exp)
+        copied = width if factor.is_zero else min(width, factor.exp - exp)
+        low = _fit(a, copied)
+        if copied == width:
+            return _as(low, self.node.type.signed)
+        # What is copied is left out, but for the bit whose copies go on above.
+        a = (
+            _as(a[min(copied, len(a) - 1) :], start.signed)
+            if start.signed or (copied < len(a))
+            else Const(0, 1)
+        )
+        a, x = (_as(v[: width - copied], v.shape().signed and len(v) <= width - copied)
+                for v in (a, x))  # fmt: skip
+        pins: dict[str, Any] = {"p_WIDTH": width - copied}
+        for name, v in (("a", a), ("x", x)):
+            pins |= {f"i_{name}": v, f"p_{name.upper()}_BITS": len(v)}
+            if v.shape().signed:
+                pins[f"p_{name.upper()}_SIGNED"] = 1
+        pins["i_d"] = _fit(_aligned(d, code, 0), 3)
+        return self._instance(m, out, drives, low, width, pins)
+
+
+@emits(SUM3, BOOTH)
+def _added(m: Module, node: Node, out: Signal | None, *args: Value) -> Value | _Pending | None:
+    pending = (_Sum if node.op is SUM3 else _Row)(node, args)
     if out is None:
         return pending
-    value = pending.build(m, out, node.type.width)
+    value = pending.build(m, out, node.type.width, drives=True)
     return None if value is out else value
 
 
@@ -402,10 +451,10 @@ class AmaranthBackend:
     def emit(self, graph: Graph, interface: Interface, info: CoreInfo) -> Emitted:
         """See ``hgq_rtl.emit.backend.emit``."""
         emitted = verilog_top.assemble(plan(graph, interface, info), convert)
-        if not any(node.op is SUM3 for node in graph.nodes):
-            return emitted
-        text = (asset_folder("rtl_templates") / f"{TERNARY}.v").read_text()
-        return replace(emitted, files={f"{TERNARY}.v": text, **emitted.files})
+        used = {node.op for node in graph.nodes}
+        library = {f"{name}.v": (asset_folder("rtl_templates") / f"{name}.v").read_text()
+                   for op, name in LIBRARY.items() if op in used}  # fmt: skip
+        return replace(emitted, files={**library, **emitted.files})
 
 
 BACKEND = AmaranthBackend()

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from hgq_rtl.emit import headers
 from hgq_rtl.emit.backend import CoreInfo
 from hgq_rtl.emit.names import Names, comment
-from hgq_rtl.emit.partition import CLOCK, PARTS, Module
+from hgq_rtl.emit.partition import ADDING, CLOCK, PARTS, Module
 from hgq_rtl.emit.vhdl.bits import Bits, Operand, number
 from hgq_rtl.emit.vhdl.rules import RULES
 from hgq_rtl.ir.node import Node
-from hgq_rtl.ir.ops import CAST, INPUT, REG, SHIFT, SUM3
+from hgq_rtl.ir.ops import CAST, INPUT, REG, SHIFT
 
 LIBRARIES = """\
 library ieee;
@@ -114,8 +114,8 @@ def _body(module: Module) -> _Body:
             seen[node] = _slice(node, seen[node.args[0]])
             continue
         if name is None:
-            assert node.op is SUM3, "only the sum that a cast reads has no signal of its own"
-            name = body.names(module.signals[users[node][0]] + PARTS[SUM3][0])
+            assert node.op in ADDING, "only the sum that a cast reads has no signal of its own"
+            name = body.names(module.signals[users[node][0]] + PARTS[node.op][0])
         seen[node] = Bits.of(name, t)
         if node.op is INPUT:
             continue

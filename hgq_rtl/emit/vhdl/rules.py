@@ -22,9 +22,11 @@ from hgq_rtl.ir.node import Node, Op
 from hgq_rtl.ir.ops import (
     ADD,
     AND,
+    BOOTH,
     CAST,
     COMPARE,
     CONST,
+    DIGITS,
     INPUT,
     MAX,
     MIN,
@@ -99,17 +101,25 @@ def _sum3(node: Node, tables: Tables, a: Operand, b: Operand, c: Operand) -> str
     return _sum(node, sum3_signs(node.attrs), (a, b, c), bias)
 
 
-def _sum(node: Node, signs: Sequence[int], args: Sequence[Operand], constant: int = 0) -> str:
+def _sum(
+    node: Node,
+    signs: Sequence[int],
+    args: Sequence[Operand],
+    constant: int = 0,
+    nodes: Sequence[Node] | None = None,
+) -> str:
     """Of any number of terms, in the type of the result: what is added, subtracted, constant."""
     t = node.type
     plus: list[str] = []
     minus: list[str] = []
-    for sign, x, arg in zip(signs, args, node.args, strict=True):
+    for sign, x, arg in zip(signs, args, nodes or node.args, strict=True):
         if isinstance(x, int):
             constant += sign * _at(x, arg, t.exp)
         else:
             terms = plus if sign > 0 else minus
             terms.append(modular(x, arg.type.exp - t.exp, t.width, t.signed))
+    if not plus and not minus:
+        return fill(constant, t.width, t.signed)
     if not plus and (constant or not t.signed):
         # Not an integer: GHDL's synthesis takes ``5 - x`` for ``x - 5``.
         plus.append(literal(constant, t.width, t.signed))
@@ -144,6 +154,30 @@ def _mul(node: Node, tables: Tables, a: Operand, b: Operand) -> str:
     if signed != t.signed:
         product = converted(product, signed, t.signed)
     return product if width == t.width else f"resize({product}, {t.width})"
+
+
+@emits(BOOTH)
+def _booth(node: Node, tables: Tables, a: Operand, x: Operand, d: Operand) -> str:
+    """One sum for each digit, of which the code selects one."""
+    start, factor, code = node.args
+
+    def total(digit: int) -> str:
+        sign = 1 if digit > 0 else -1
+        terms = [(1, a, start)]
+        terms += [(sign, x, factor)] * abs(digit)
+        signs, operands, nodes = zip(*terms, strict=True)
+        return _sum(node, signs, operands, nodes=nodes)
+
+    if isinstance(d, int):
+        return total(DIGITS[_at(d, code, 0)])
+    code_text = exact(d, code.type.exp)
+    texts = []
+    for digit in (1, 2, -2, -1):
+        codes = [n for n, other in enumerate(DIGITS) if other == digit and n <= code.type.at(0).hi]
+        if codes:
+            condition = " or ".join(f"{code_text} = {n}" for n in codes)
+            texts.append(f"{total(digit)} when {condition} else ")
+    return f"{''.join(texts)}{total(0)}"
 
 
 # --- choice ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ argument by another node of the same value, on another grid or in a tighter inte
 from __future__ import annotations
 
 from hgq_rtl.ir.node import Op
+from hgq_rtl.ir.ops.booth import BOOTH, DIGITS
 from hgq_rtl.ir.ops.choice import COMPARE, MAX, MIN, MUX
 from hgq_rtl.ir.ops.common import BIT, aligned
 from hgq_rtl.ir.ops.cut import CAST, ROUND, cast, cast_window, restrict
@@ -27,6 +28,7 @@ OPS: dict[str, Op] = {
         SUM3,
         DOT,
         MUL,
+        BOOTH,
         MAX,
         MIN,
         MUX,
@@ -46,9 +48,11 @@ __all__ = [
     "ADD",
     "AND",
     "BIT",
+    "BOOTH",
     "CAST",
     "COMPARE",
     "CONST",
+    "DIGITS",
     "DOT",
     "INPUT",
     "MAX",
