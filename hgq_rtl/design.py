@@ -38,6 +38,7 @@ from hgq_rtl.schedule.registers import insert_registers
 from hgq_rtl.schedule.schedule import Schedule
 from hgq_rtl.schedule.split import fewer_stages, reachable
 from hgq_rtl.timing.model import DelayModel, load_device
+from hgq_rtl.timing.timeline import Cuts
 
 Data = Any
 """One array (samples, *shape), a list of them, a dictionary by port name, or, for a traced
@@ -305,22 +306,35 @@ class _Clock:
 
 
 def _by_threes(graph: Graph, wanted: _Clock, dump: Path | None) -> tuple[Graph, list[PassRecord]]:
-    """Sums of three as far as they cost no stage: without limit, or not on the slowest path.
+    """Sums of three: all that save area if these cost no stage, or else those that are in time.
 
     Without a clock to meet, area comes first.
     """
-    latency = wanted.schedule(graph)[1].latency if wanted.clock_ns is not None else None
-    for late in (None, 0):
-        target = Target(wanted.model, late_ps=late)
+
+    def within(cuts: Cuts | None) -> tuple[Graph, list[PassRecord]]:
+        target = Target(wanted.model, cuts=cuts)
         other, records = run(
             graph, target=target, passes=DEFAULT[-1:], dump=dump, first=len(DEFAULT)
         )
-        try:
-            if latency is None or wanted.schedule(other)[1].latency <= latency:
-                return other, records[1:]
-        except ScheduleError:
-            continue  # a sum of three alone is slower than the clock
-    return graph, []
+        return other, records[1:]
+
+    if wanted.clock_ns is None:
+        return within(None)
+    found = within(None)
+    try:
+        latency = wanted.schedule(found[0])[1].latency
+    except ScheduleError:
+        latency = None  # a sum of three alone is slower than the clock, or it takes more stages
+    try:
+        plan = wanted.schedule(graph)[1]
+    except ScheduleError:
+        if latency is None:
+            raise
+        return found  # sums of three are fewer in a row
+    if latency is not None and latency <= plan.latency:
+        return found
+    budget = clock_ps(wanted.clock_ns) - wanted.model.register_overhead
+    return within(Cuts(budget, plan.last - plan.first + 1))
 
 
 def _with_types(interface: Interface, graph: Graph) -> Interface:

@@ -8,6 +8,7 @@ from functools import wraps
 
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.timing.model import DelayModel, load_device
+from hgq_rtl.timing.timeline import Cuts
 
 DEFAULT_DEVICE = "xcvu13p-2"
 
@@ -17,13 +18,13 @@ class Target:
     """The device, and how much time may be spent to save area.
 
     ``extra_levels``: how many adders later than the fastest tree the slowest output of a matrix
-    may come. ``late_ps``: how much later than with sums of two the slowest output of the design may
-    come with sums of three; None: any amount.
+    may come. ``cuts``: the stages that the design with sums of three has to fit into, as it does
+    with sums of two; None: it may take longer.
     """
 
     device: DelayModel
     extra_levels: int = 1
-    late_ps: int | None = None
+    cuts: Cuts | None = None
 
     @property
     def fingerprint(self) -> str:

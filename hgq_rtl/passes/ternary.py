@@ -22,11 +22,14 @@ from hgq_rtl.ir.ops import (
     sum3_form,
 )
 from hgq_rtl.passes.target import Target
+from hgq_rtl.timing.model import DelayModel
+from hgq_rtl.timing.timeline import Cuts, Timeline, deadlines
 
 BY_THREES = ("xilinx-us+", "xilinx-7")
 """Targets whose LUTs add three numbers at one LUT per bit."""
 
-Measure = Callable[[Node], float]
+Order = Callable[[int, int], tuple[int, int]]
+"""A key to sort terms by, from when their last bit arrives and the exponent above it."""
 Term = tuple[Node, int, bool]
 """A node, the shift it is read at, and whether it is subtracted."""
 
@@ -44,12 +47,12 @@ class Sum:
     """Whether it took in the terms of another sum, which then is not needed for it."""
 
 
-def early(arrival: float, top: int) -> tuple[float, float]:
+def early(arrival: int, top: int) -> tuple[int, int]:
     """Terms in the order in which they arrive, the lowest first among equals."""
     return arrival, top
 
 
-def low(arrival: float, top: int) -> tuple[float, float]:
+def low(arrival: int, top: int) -> tuple[int, int]:
     """Terms in the order of their highest bits, the earliest first among equals."""
     return top, arrival
 
@@ -60,23 +63,21 @@ def by_threes(graph: Graph, target: Target) -> Graph:
     # Before expansion there is nothing to time yet.
     if device.target not in BY_THREES or any(node.op in (DOT, ROUND) for node in graph.nodes):
         return graph
-    return ternary(graph, device.delay, device.cost, target.late_ps)
+    return ternary(graph, device, target.cuts)
 
 
-def ternary(graph: Graph, delay: Measure, area: Measure, slack: float | None = None) -> Graph:
+def ternary(graph: Graph, device: DelayModel, cuts: Cuts | None = None) -> Graph:
     """Regroup sums whose parts nobody else reads into sums of three.
 
     Terms are added three at a time, in the order that takes the least area. A sum of two that
     several others read is dissolved into all of them where these have room for one more term.
-    ``delay`` and ``area``: of one operation on the target. ``slack``: how much later than before
-    the latest output may be, in units of ``delay``; None: any amount.
+    ``cuts``: stages that the graph fits into and shall fit into afterwards; None: there is time.
     """
     build = graph.builder
     sums = _sums(graph)
     _dissolve(graph, sums)
-    before, after = _Arrival(delay), _Arrival(delay)
-    limit = max((before(node) for node in graph.outputs), default=0.0)
-    tail = _tails(graph, delay)
+    area, arrival = device.cost, Timeline(device, cuts)
+    late = deadlines(graph, device, cuts) if cuts is not None else None
     new: dict[Node, Node] = {node: node for node in graph.inputs}
     for node in graph.nodes:
         if node in new:
@@ -86,15 +87,14 @@ def ternary(graph: Graph, delay: Measure, area: Measure, slack: float | None = N
         whole = sums.get(node)
         if whole is None or len(whole.terms) < 3:
             continue
-        latest = max(before(node), limit + slack - tail[node]) if slack is not None else None
         best = new[node]
         # To keep the tree would keep what was dissolved into it, too.
         least = inf if whole.dissolved else sum(area(new[adder]) for adder in whole.adders)
         for order, regroup in product((early, low), (_regrouped, _unsigned)):
-            total, made = regroup(build, whole, new, after, order)
+            total, made = regroup(build, whole, new, arrival, order)
             other = build.make(CAST, (total,), node.attrs) if node.op is CAST else total
             takes = sum(map(area, made))
-            in_time = latest is None or after(other) <= latest
+            in_time = late is None or arrival(other).by(late[node])
             if other.type == new[node].type and takes < least and in_time:
                 best, least = other, takes
         new[node] = best
@@ -213,15 +213,15 @@ def _regrouped(
     build: Builder,
     whole: Sum,
     new: dict[Node, Node],
-    arrival: _Arrival,
-    order: Callable[[float, int], tuple[float, float]],
+    arrival: Timeline,
+    order: Order,
 ) -> tuple[Node, list[Node]]:
     """The sum by threes, and the additions that it takes."""
     heap = []
     for serial, (node, bits, negative) in enumerate(whole.terms):
         term = _term(build, new[node], bits)
         top = term.type.exp + term.type.width
-        heap.append((order(arrival(term), top), serial, term, negative))
+        heap.append((order(arrival(term).high, top), serial, term, negative))
     heapify(heap)
     made: list[Node] = []
     take = 3 if len(heap) % 2 else 2
@@ -237,7 +237,7 @@ def _regrouped(
         total = build.make(op, args, attrs)
         made.append(total)
         top = total.type.exp + total.type.width
-        at = order(arrival(total), top)
+        at = order(arrival(total).high, top)
         heappush(heap, (at, len(whole.terms) + len(made), total, negative))
     _, _, total, negative = heap[0]
     if negative:
@@ -250,8 +250,8 @@ def _unsigned(
     build: Builder,
     whole: Sum,
     new: dict[Node, Node],
-    arrival: _Arrival,
-    order: Callable[[float, int], tuple[float, float]],
+    arrival: Timeline,
+    order: Order,
 ) -> tuple[Node, list[Node]]:
     """The same with inner sums plus whatever constant saves them from extending signs.
 
@@ -264,7 +264,7 @@ def _unsigned(
             fixed.append((term.type, negative))
         else:
             top = term.type.exp + term.type.width
-            heap.append((order(arrival(term), top), serial, term, negative))
+            heap.append((order(arrival(term).high, top), serial, term, negative))
     grid = min([t.exp for t, _ in fixed] + [item[2].type.exp for item in heap])
     rest = sum(-t.at(grid).lo if negative else t.at(grid).lo for t, negative in fixed)
     heapify(heap)
@@ -294,7 +294,7 @@ def _unsigned(
         total = build.make(SUM3, tuple(args), (sub, *_canonical(bias, exp)))
         made.append(total)
         rest += (bias if negative else -bias) << (exp - grid)
-        at = order(arrival(total), total.type.exp + total.type.width)
+        at = order(arrival(total).high, total.type.exp + total.type.width)
         heappush(heap, (at, len(whole.terms) + len(made), total, negative))
     if not heap:
         return constant(build, rest, grid), made
@@ -312,33 +312,3 @@ def _canonical(n: int, exp: int) -> tuple[int, int]:
     """A number as an odd integer and its exponent; zero as 0, 0."""
     zeros = (n & -n).bit_length() - 1 if n else -exp
     return n >> max(zeros, 0), exp + zeros
-
-
-class _Arrival:
-    """When a node's value is there, counted from the inputs."""
-
-    def __init__(self, delay: Measure) -> None:
-        self.delay = delay
-        self.known: dict[Node, float] = {}
-
-    def __call__(self, node: Node) -> float:
-        stack = [node]
-        while stack:
-            top = stack[-1]
-            missing = [arg for arg in top.args if arg not in self.known]
-            if missing:
-                stack += missing
-                continue
-            stack.pop()
-            start = max((self.known[arg] for arg in top.args), default=0.0)
-            self.known[top] = start + self.delay(top)
-        return self.known[node]
-
-
-def _tails(graph: Graph, delay: Measure) -> dict[Node, float]:
-    """The longest delay from each node's value to an output."""
-    tail = dict.fromkeys(graph.nodes, 0.0)
-    for node in reversed(graph.nodes):
-        for arg in node.args:
-            tail[arg] = max(tail[arg], tail[node] + delay(node))
-    return tail

@@ -17,6 +17,10 @@ class Arrival(NamedTuple):
     low: int
     high: int
 
+    def by(self, deadline: Arrival) -> bool:
+        """Whether both bits are there by their deadlines."""
+        return self.low <= deadline.low and self.high <= deadline.high
+
 
 class Transfer(NamedTuple):
     """What an operation does to arrivals.

@@ -1,6 +1,7 @@
 """Every pass alone, in random order, and the whole pipeline: equivalence first, then shape."""
 
 import itertools
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,9 @@ from hgq_rtl.passes.round_first import round_first
 from hgq_rtl.passes.simplify import simplify
 from hgq_rtl.passes.target import anywhere, default_target
 from hgq_rtl.passes.ternary import ternary
+from hgq_rtl.schedule.greedy import schedule
+from hgq_rtl.timing.arrival import Transfer
+from hgq_rtl.timing.timeline import Cuts
 from tests.battery.equivalence import assert_equivalent, graphs
 
 TARGET = default_target()
@@ -269,10 +273,22 @@ def adds(graph):
     return [n.op.name for n in graph.nodes if n.op in (ADD, SUM3)]
 
 
-def by_threes(graph, **options):
-    return ternary(
-        graph, lambda node: node.op in (ADD, SUM3), lambda node: node.type.width, **options
-    )
+@dataclass
+class Levels:
+    """A device on which an addition takes a LUT for each bit, and the delay given here."""
+
+    add: int = 1
+    sum3: int = 1
+
+    def cost(self, node):
+        return node.type.width
+
+    def transfer(self, node):
+        return Transfer({ADD: self.add, SUM3: self.sum3}.get(node.op, 0), 0, False)
+
+
+def by_threes(graph, cuts=None, **delays):
+    return ternary(graph, Levels(**delays), cuts)
 
 
 def test_ternary_takes_half_the_adders():
@@ -336,7 +352,7 @@ def test_ternary_extends_no_sign():
     for j, x in enumerate(ins):
         total = build(ADD, total, x, sub=j == 1)
     graph = single(build, ins, total)
-    result = ternary(graph, TARGET.device.delay, TARGET.device.cost)
+    result = ternary(graph, TARGET.device)
     assert_equivalent(graph, result)
     # The constant finds no room in the last sum; adding it takes carries, but no LUT.
     assert adds(result) == ["sum3", "sum3", "add"]
@@ -351,7 +367,35 @@ def test_ternary_keeps_the_latest_output_in_time():
     pairs = [build(ADD, *ins[j : j + 2], sub=False) for j in (0, 2)]
     graph = single(build, ins, build(ADD, *pairs, sub=False))
     # Two levels either way if a sum of three is as fast as one of two ...
-    assert adds(by_threes(graph, slack=0)) == ["add", "sum3"]
-    # ... but not if it is slower.
-    slow = ternary(graph, lambda n: {ADD: 2, SUM3: 3}.get(n.op, 0), lambda n: n.type.width, 0)
-    assert slow.outputs == graph.outputs
+    assert adds(by_threes(graph, Cuts(2, 1))) == ["add", "sum3"]
+    # ... but not if it is slower, unless there is time for that, or a register in between.
+    assert by_threes(graph, Cuts(4, 1), add=2, sum3=3).outputs == graph.outputs
+    assert adds(by_threes(graph, Cuts(5, 1), add=2, sum3=3)) == ["add", "sum3"]
+    assert adds(by_threes(graph, Cuts(3, 2), add=2, sum3=3)) == ["add", "sum3"]
+    # ... and not at all if it is slower than a stage.
+    assert by_threes(graph, Cuts(2, 9), add=2, sum3=3).outputs == graph.outputs
+
+
+def sums_in_time(examples):
+    @settings(max_examples=examples, derandomize=True, deadline=None)
+    @given(graphs(40), st.integers(0, 2000))
+    def law(graph, more):
+        graph, _ = run(graph, passes=DEFAULT[:-1])
+        device = TARGET.device
+        period = max(map(device.delay, graph.nodes), default=0) + device.register_overhead + more
+        stages = schedule(graph, device, period / 1000).latency
+        cuts = Cuts(period - device.register_overhead, stages)
+        result = ternary(graph, device, cuts)
+        assert_equivalent(graph, result)
+        assert schedule(result, device, period / 1000).latency <= stages
+
+    law()
+
+
+def test_sums_of_three_in_time_take_no_more_stages():
+    sums_in_time(60)
+
+
+@pytest.mark.slow
+def test_sums_of_three_in_time_take_no_more_stages_in_many():
+    sums_in_time(2000)

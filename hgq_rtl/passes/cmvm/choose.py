@@ -106,7 +106,7 @@ def measure(program: AdderProgram, key: Key, target: Target) -> Measured:
     build = Builder()
     nodes = [build(INPUT, name=f"x{j}", lo=t.lo, hi=t.hi, exp=t.exp) for j, t in enumerate(inputs)]
     sums = Graph(build, tuple(nodes), tuple(program.build(build, nodes)), ())
-    outputs = by_threes(sums, replace(target, late_ps=None)).outputs
+    outputs = by_threes(sums, replace(target, cuts=None)).outputs
     order = toposort(outputs)
     arrival: dict[Node, int] = {node: at * level for node, at in zip(nodes, levels, strict=True)}
     for node in order:
