@@ -61,6 +61,12 @@ def layer(info: CoreInfo, module: Module, top: str, start: str = "//") -> str:
     return mark(start, info, title, [legend], rows)
 
 
+def library(info: CoreInfo, module: str, top: str) -> str:
+    """For a module that layers of the core use."""
+    title = f"{module}: used by layers of {top}, latency {info.latency} clocks in all."
+    return block(info, title, ["The same in every core but for its name."], [])
+
+
 def note(t: Fixed) -> str:
     """The format of a value for a comment, such as ``s6@-3``."""
     return f"{'s' if t.signed else 'u'}{t.width}@{t.exp}"

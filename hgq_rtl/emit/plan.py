@@ -18,7 +18,7 @@ CORE = "core"
 SHELLS = ("_axis", "_sv", "_sv_types", "_vhdl", "_vhdl_types", "_tb")
 """Suffixes of the modules and packages around a core, which no layer may take."""
 LIBRARY = ("ternary_adder", "booth_row")
-"""Modules of rtl_templates/ that layers may use: no layer may take their names."""
+"""Modules of rtl_templates/ that layers may use, under the name of the core and their own."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Plan:
 
 def plan(graph: Graph, interface: Interface, info: CoreInfo) -> Plan:
     """Cut a scheduled graph into modules and name everything."""
-    modules = Names(*LIBRARY)
+    modules = Names()
     top = modules(info.name)
     packed_top = modules(f"{top}_packed")
-    for suffix in SHELLS:
+    for suffix in (*SHELLS, *(f"_{name}" for name in LIBRARY)):
         modules(f"{top}{suffix}")
     names = Names(CLOCK, VALID_IN, VALID_OUT, VALID)
     inputs = _element_names(interface.inputs, names)

@@ -2,12 +2,13 @@
 
 Yosys sorts declarations by name and statements by nothing in particular. Here every statement is
 joined with the declaration of what it drives, in the order of the graph, under the origin it came
-from. Only whole lines move, with one exception: a result computed into a wider temporary and then
-cut, which is the same as computing it into the narrower wire, since such operators (+ - *) give
-the same low bits at any width. The initial values that Yosys gives to registers are left out:
-nothing reads a register before its first sample, and without them tools may retime freely. Only
-registers that address a table keep one: Yosys takes them for a part of a memory otherwise, and
-moves them behind the table and all others that they address (its pass memory_dff).
+from; a helper that nothing reads is left out. Only whole lines move, with one exception: a result
+computed into a wider temporary and then cut, which is the same as computing it into the narrower
+wire, since such operators (+ - *) give the same low bits at any width. The initial values that
+Yosys gives to registers are left out: nothing reads a register before its first sample, and
+without them tools may retime freely. Only registers that address a table keep one: Yosys takes
+them for a part of a memory otherwise, and moves them behind the table and all others that they
+address (its pass memory_dff).
 Text with an unknown line is returned as it came.
 """
 
@@ -185,10 +186,12 @@ def tidy(body: str, module: Module) -> str:
                 lines += _statement(name, parsed, node, node in outputs, name in module.addresses)
             else:
                 lines += _statement(signal, parsed, None, False)
-    if left := set(parsed.ranges) - written:
-        assert not left - set(parsed.ranges)
-        for name in sorted(left):
-            lines += _statement(name, parsed, None, False)
+    left, fresh = set(parsed.ranges) - written, lines
+    # Other helpers that something reads; what nothing reads is left out.
+    while read := left & set(re.findall(_NAME, "\n".join(fresh))):
+        fresh = [line for name in sorted(read) for line in _statement(name, parsed, None, False)]
+        lines += fresh
+        left -= read
     lines.append("endmodule")
     text = _REPEAT.sub(_replicate, "\n".join(lines))
     return _WAKE.sub(WAKE, text) + "\n"

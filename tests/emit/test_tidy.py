@@ -68,6 +68,19 @@ def test_repeated_sign_bits_are_counted():
     ]
 
 
+def test_helpers_that_nothing_reads_are_left_out():
+    """And those that are read, also by one another, are not."""
+    body = "  assign x = helper[3:0];\n  assign y = a + a;\n  assign helper = other;\n"
+    body += "  assign other = ~ a;\n  assign \\$1  = ~ y;"
+    body = "  wire [7:0] helper;\n  wire [7:0] other;\n" + body
+    assert lines(body) == [
+        "wire [7:0] y = a + a;  // s9@0",
+        "assign x = helper[3:0];  // s10@0",
+        "wire [7:0] helper = other;",
+        "wire [7:0] other = ~ a;",
+    ]
+
+
 def test_text_with_an_unknown_line_is_left_alone():
     body = HEAD.format(high=7) + "  specify endspecify\n  assign x = a[3:0];"
     assert tidy(body, module()) == f"module m ({body}\nendmodule\n"

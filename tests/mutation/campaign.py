@@ -1,11 +1,12 @@
 """Which faults the delivered testbenches notice, and what is equivalent of those they do not.
 
-``python -m tests.mutation.campaign [--count N]`` prints the table; it takes some minutes.
+``python -m tests.mutation.campaign [--only DESIGN]`` measures; all designs take 40 minutes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -14,8 +15,10 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.tables import markdown, replace
+from hgq_rtl.design import Design
 from hgq_rtl.emit.plan import LIBRARY
 from hgq_rtl.errors import SynthError
 from hgq_rtl.project.project import Project
@@ -26,7 +29,6 @@ from tests.mutation.vhdl import draw_faults
 
 Bench = Callable[[Sequence[int]], list[bool]]
 """For numbers of faults, 0 being none: whether the testbench passes."""
-PRIMITIVES = tuple(f"{name}.v" for name in LIBRARY)
 
 
 @dataclass
@@ -135,10 +137,11 @@ class VerilogCampaign(Campaign):
     def __init__(self, project: Project, work: Path, seed: int, count: int) -> None:
         super().__init__(project, work)
         self.sim, rtl = self.folder / "sim", self.folder / "rtl"
+        self.library = [f"{project.name}_{name}.v" for name in LIBRARY]
         files = {
             path.name: path.read_text()
             for path in sorted(rtl.glob("*.v"))
-            if path.name not in PRIMITIVES and not path.name.endswith("_axis.v")
+            if path.name not in self.library and not path.name.endswith("_axis.v")
         }
         instrument = Instrument(seed, count)
         self.mutated = instrument.run(files)
@@ -151,9 +154,9 @@ class VerilogCampaign(Campaign):
     def netlist(self, number: int, side: str, work: Path) -> str:
         """The instrumented files with the choice made."""
         files = fixed(self.mutated, number)
-        for primitive in PRIMITIVES:
-            if (file := self.folder / "rtl" / primitive).exists():
-                files[primitive] = file.read_text()
+        for name in self.library:
+            if (file := self.folder / "rtl" / name).exists():
+                files[name] = file.read_text()
         for name, text in files.items():
             (work / f"{side}_{name}").write_text(text)
         return "read_verilog -nosynthesis " + " ".join(f"{side}_{name}" for name in files)
@@ -274,28 +277,41 @@ def totals(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     return found
 
 
-def main() -> None:
-    """All designs, all testbenches; the table in docs/benchmarks.md."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--count", type=int, default=70, help="faults per design")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    rows = []
+def measure(build: Callable[[], Design], seed: int, count: int) -> dict[str, Any]:
+    """One design in both languages: the rows of the table, and every fault that was missed."""
+    rows: list[list[str]] = []
+    missed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder).resolve()
-        for build in DESIGNS:
-            project = build().write(work / build.__name__)
-            for kind in (VerilogCampaign, VhdlCampaign):
-                campaign = kind(project, work / "mutated", options.seed, options.count)
-                outcome = campaign.run(work)
-                rows += outcome.rows()
-                for bench in campaign.benches:
-                    for fault in outcome.unnoticed(bench):
-                        print(f"missed by {bench}: {fault}", flush=True)
-            print(markdown(TITLES, rows), flush=True)
-    rows += totals(rows)
-    print(markdown(TITLES, rows))
-    replace("mutation", markdown(TITLES, rows))
+        project = build().write(work / build.__name__)
+        for kind in (VerilogCampaign, VhdlCampaign):
+            campaign = kind(project, work / "mutated", seed, count)
+            outcome = campaign.run(work)
+            rows += outcome.rows()
+            missed += [f"{b}: {f}" for b in campaign.benches for f in outcome.unnoticed(b)]
+    return {"seed": seed, "count": count, "rows": rows, "missed": missed}
+
+
+def main() -> None:
+    """All designs or some; the table in docs/benchmarks.md once all are measured alike."""
+    designs = {build.__name__: build for build in DESIGNS}
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=200, help="faults per design and language")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=designs, action="append", help="this design (repeatable)")
+    parser.add_argument("--json", type=Path, default=Path("build/mutation.json"),
+                        help="measurements, kept beside those of other designs")  # fmt: skip
+    options = parser.parse_args()
+    found = json.loads(options.json.read_text()) if options.json.exists() else {}
+    for name in options.only or designs:
+        found[name] = measure(designs[name], options.seed, options.count)
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        print(markdown(TITLES, found[name]["rows"]), *found[name]["missed"], sep="\n", flush=True)
+    alike = {(one["seed"], one["count"]) for one in found.values()}
+    if set(found) == set(designs) and len(alike) == 1:
+        rows = [row for name in designs for row in found[name]["rows"]]
+        replace("mutation", markdown(TITLES, rows + totals(rows)))
 
 
 if __name__ == "__main__":

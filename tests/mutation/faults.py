@@ -16,6 +16,7 @@ WIRE = re.compile(r"^  wire (?:\[(\d+):0\] )?(\w+) = (.*);(  //.*)?$")
 ASSIGN = re.compile(r"^  assign (\w+) = (.*);(  //.*)?$")
 CLOCKED = re.compile(r"^  always @\(posedge clk\) (\w+) <= (.*);(  //.*)?$")
 ENTRY = re.compile(r"^(      \d+'h[0-9a-f]+: \w+ = )(\d+)'h([0-9a-f]+);$")
+INSTANCE = re.compile(r"^  \w+_(?:ternary_adder|booth_row) #\(")
 OPERAND = re.compile(r"(\.[abc]\()(\{[^{}]*\}|\w+(?:\[[\d:]+\])?)(\))")
 LITERAL = re.compile(r"(\d+)'h([0-9a-f]+)")
 SLICE = re.compile(r"\[(\d+):([1-9]\d*)\]")
@@ -92,9 +93,7 @@ class Instrument:
             (name, number)
             for name, text in files.items()
             for number, line in enumerate(text.split("\n"))
-            if any(p.match(line) for p in (WIRE, ASSIGN, CLOCKED, ENTRY))
-            or "ternary_adder #(" in line
-            or "booth_row #(" in line
+            if any(p.match(line) for p in (WIRE, ASSIGN, CLOCKED, ENTRY)) or INSTANCE.match(line)
         ]
         # Entries of tables would be most of the statements.
         entries = [s for s in sites if ENTRY.match(files[s[0]].split("\n")[s[1]])]

@@ -104,6 +104,15 @@ def test_readme_lists_the_buses(written):
         assert row in text
 
 
+def test_every_command_in_the_readme_is_a_block_of_code(written):
+    """And each of the lists is one, without an empty line inside."""
+    text = (written.path / "README.md").read_text()
+    commands = re.findall(r"^( *)(?:vivado|make|quartus_sh|sh|fusesoc) ", text, re.M)
+    assert len(commands) >= 12
+    assert set(commands) == {" " * 4}
+    assert not re.search(r"^\* .*\n\n\* ", text, re.M)
+
+
 def test_existing_folder_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.txt").write_text("years of work")

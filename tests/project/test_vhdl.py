@@ -1,6 +1,7 @@
 """The core in VHDL and its testbench: right designs pass; wrong ones, and no vectors, do not."""
 
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -152,3 +153,27 @@ def test_both_languages_give_the_same_outputs_for_the_same_inputs(tmp_path):
         status, text = make(path, target)
         assert status == 0, text
         assert "\nPASS\n" in text
+
+
+@needs("ghdl")
+@needs("iverilog")
+def test_two_cores_fit_into_one_design(tmp_path):
+    """They share no module, no file and no entity, though both have sums of three and products."""
+    inputs = {"x": hr.FixedInput((6,), (1, 3, 2)), "gain": hr.FixedInput((), (0, 2, 3))}
+    paths = []
+    for name in ("left", "right"):
+        design = hr.trace(trigger, inputs, clock_ns=2.0, device="xcvu13p-2", name=name)
+        paths.append(design.write(tmp_path / name).path)
+    verilog = [file for path in paths for file in sorted(path.glob("rtl/*.v"))]
+    names = [file.name for file in verilog]
+    assert {"left_ternary_adder.v", "right_booth_row.v"} <= set(names)
+    assert len(set(names)) == len(names)
+    both = tmp_path / "both.v"
+    both.write_text("module both; left_axis a(); right_axis b(); endmodule\n")
+    run = {"check": True, "capture_output": True, "cwd": tmp_path}
+    subprocess.run(["iverilog", "-g2001", "-t", "null", "-s", "both", both, *verilog], **run)
+    tops = [f"{path.name}{end}" for path in paths for end in ("", "_packed")]
+    vhdl = [file for path in paths for file in sorted(path.glob("vhdl/*.vhd"))]
+    subprocess.run(["ghdl", "-i", "--std=08", *vhdl], **run)
+    for top in tops:
+        subprocess.run(["ghdl", "-m", "--std=08", top], **run)

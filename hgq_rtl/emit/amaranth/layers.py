@@ -7,6 +7,7 @@ recursively; shifts are concatenations, because ``<<`` costs a cell of its own.
 from __future__ import annotations
 
 import gc
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +18,8 @@ from amaranth.back import rtlil
 from amaranth.hdl import Cat, ClockDomain, Const, Instance, Module, Mux, Shape, Signal, Value
 
 from hgq_rtl.assets import asset_folder
+from hgq_rtl.emit import headers, store, verilog_top, workers
 from hgq_rtl.emit import partition as parts
-from hgq_rtl.emit import store, verilog_top, workers
 from hgq_rtl.emit.backend import CoreInfo, Emitted
 from hgq_rtl.emit.plan import plan
 from hgq_rtl.emit.tidy import tidy
@@ -61,6 +62,7 @@ TERNARY = "ternary_adder"
 ROW = "booth_row"
 """The one that adds a digit times a number."""
 LIBRARY = {SUM3: TERNARY, BOOTH: ROW}
+_USE = re.compile(rf"^(module |  )({TERNARY}|{ROW})(?= #\()", re.MULTILINE)
 
 MAX_BITS = (1 << 16) - 8
 """Amaranth numbers the bits of a wire, and of all input ports together, with 16 bits."""
@@ -452,9 +454,21 @@ class AmaranthBackend:
         """See ``hgq_rtl.emit.backend.emit``."""
         emitted = verilog_top.assemble(plan(graph, interface, info), convert)
         used = {node.op for node in graph.nodes}
-        library = {f"{name}.v": (asset_folder("rtl_templates") / f"{name}.v").read_text()
-                   for op, name in LIBRARY.items() if op in used}  # fmt: skip
-        return replace(emitted, files={**library, **emitted.files})
+        files = {}
+        for name in (name for op, name in LIBRARY.items() if op in used):
+            text = (asset_folder("rtl_templates") / f"{name}.v").read_text()
+            module = f"{emitted.top}_{name}"
+            files[f"{module}.v"] = headers.library(info, module, emitted.top) + text
+        files |= emitted.files
+        return replace(emitted, files={n: _own(t, emitted.top) for n, t in files.items()})
+
+
+def _own(text: str, top: str) -> str:
+    """``text`` with the modules of the library under names of this core's.
+
+    Two cores in one design, perhaps of two versions of this package, share no module.
+    """
+    return _USE.sub(rf"\1{top}_\2", text)
 
 
 BACKEND = AmaranthBackend()
