@@ -14,6 +14,7 @@ from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.ops import DOT, ROUND, restrict
 from hgq_rtl.ir.text import to_text
 from hgq_rtl.ir.verify import LOWERED, NATIVE, verify
+from hgq_rtl.passes.clamps import clamps
 from hgq_rtl.passes.cmvm import cmvm
 from hgq_rtl.passes.expand import expand
 from hgq_rtl.passes.narrow import narrow
@@ -36,7 +37,8 @@ DEFAULT: tuple[tuple[str, Pass], ...] = (
     ("narrow", anywhere(narrow)),
     # Narrowing leaves casts of casts.
     ("simplify-4", anywhere(simplify)),
-    # Once products are as narrow as they will be.
+    # Once ranges are as narrow as they will be.
+    ("clamps", clamps),
     ("products", products),
     # The other passes know sums of two. Last: ``design`` runs it by itself, for it depends on the
     # clock how late the sums may be.

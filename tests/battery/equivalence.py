@@ -83,8 +83,8 @@ def _random_node(draw, build, pool):
         return draw(st.sampled_from(pool[-8:]))
 
     kind = draw(st.sampled_from(
-        ["add", "add", "sub", "dot", "mul", "max", "min", "relu", "mux", "lt", "eq", "cast",
-         "cast", "round", "shift", "const", "table", "and", "or", "xor"]
+        ["add", "add", "sub", "dot", "mul", "max", "min", "relu", "clamp", "mux", "lt", "eq",
+         "cast", "cast", "round", "shift", "const", "table", "and", "or", "xor"]
     ))  # fmt: skip
     a, b = pick(), pick()
     if a.type.width > 40 or b.type.width > 40:
@@ -98,6 +98,8 @@ def _random_node(draw, build, pool):
         return build.make(DOT, args, (weights, draw(st.integers(-3, 3)), bias, bias_exp))
     if kind == "relu":
         return build(MAX, a, constant(build, 0, 0))
+    if kind == "clamp":
+        return _clamp(draw, build, a)
     if kind in ("lt", "eq"):
         return build(COMPARE, a, b, kind=kind)
     if kind == "mux":
@@ -120,3 +122,14 @@ def _random_node(draw, build, pool):
             TABLE, small, entries=entries, lo=lo, step=small.type.exp, exp=draw(st.integers(-3, 3))
         )
     return build({"mul": MUL, "max": MAX, "min": MIN, "and": AND, "or": OR, "xor": XOR}[kind], a, b)
+
+
+def _clamp(draw, build, x):
+    """x within limits at, or next to, the ends of a number of bits, in either order."""
+    bits, exp = draw(st.integers(0, 6)), x.type.exp
+    lo = draw(st.sampled_from([-(1 << bits), 0, 1 - (1 << bits), x.type.lo]))
+    hi = draw(st.sampled_from([(1 << bits) - 1, 1 << bits, x.type.hi]))
+    ends = [(MAX, lo), (MIN, hi)]
+    for op, n in ends if draw(st.booleans()) else reversed(ends):
+        x = build(op, x, constant(build, n, exp))
+    return x

@@ -259,7 +259,7 @@ def test_driver_verifies_between_passes():
     ("skip", "message"),
     [
         (["fold"], "unknown pass.\n  Received: 'fold'.\n  Passes: simplify, round-first, "
-         "simplify-2, cmvm, expand, simplify-3, narrow, simplify-4, products, ternary."),
+         "simplify-2, cmvm, expand, simplify-3, narrow, simplify-4, clamps, products, ternary."),
         (["expand"], "pass 'expand' cannot be skipped.\n  No backend emits what it would leave."),
     ],
 )  # fmt: skip
