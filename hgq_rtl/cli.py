@@ -179,13 +179,14 @@ def report(
     from hgq_rtl.project.project import open_project
     from hgq_rtl.report.measured import measured
     from hgq_rtl.report.page import comparison, page
-    from hgq_rtl.report.table import Report, measured_table
+    from hgq_rtl.report.table import Report, measured_table, stage_table, width_table
 
     facts = []
     for folder in folders:
         facts.append(open_project(folder, check=False).report)
         found = measured(folder)
-        out.print(Report(facts[-1]))
+        for part in (Report(facts[-1]), stage_table(facts[-1]), width_table(facts[-1])):
+            out.print(part)
         if found:
             out.print(measured_table(facts[-1], found))
     if html is not None:

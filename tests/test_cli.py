@@ -49,6 +49,14 @@ def test_report_of_a_written_project(folder):
     result = RUN.invoke(app, ["report", str(folder / "out")])
     assert result.exit_code == 0
     assert "tiny on xcvu13p-2, 2 ns" in result.output
+    facts = json.loads((folder / "out/report.json").read_text())
+    lines = [line.split() for line in result.output.splitlines()]
+    for stage, delay in enumerate(facts["stage_delays_ps"]):
+        assert [str(stage), str(delay), str(2000 - delay)] in lines
+    for layer in facts["layers"]:
+        if layer["widths"]:
+            counts = " ".join(f"{bits}: {count}," for bits, count in layer["widths"]).split()
+            assert [layer["name"] or "(border)", *counts[:-1], counts[-1].rstrip(",")] in lines
 
 
 @pytest.mark.cosim

@@ -22,8 +22,8 @@ def page(facts: Facts, measured: Sequence[Measured] = ()) -> str:
 def comparison(designs: Sequence[Facts]) -> str:
     """A page of several designs, with a Pareto plot over their LUTs.
 
-    The vertical axis is the accuracy where every design knows one (``facts["accuracy"]``), else
-    the latency in ns.
+    The vertical axis is the accuracy after training where every design knows one, else the latency
+    in ns.
     """
     return _fill(
         "report.html", designs=[_shown(f) for f in designs], measured=(), pareto=pareto(designs)
@@ -39,6 +39,7 @@ def _shown(facts: Facts) -> dict[str, Any]:
     return {
         **facts,
         "period_ps": period,
+        "accuracy": accuracy(facts),
         "stages": [
             {"stage": n, "delay_ps": delay, "slack_ps": period - delay}
             for n, delay in enumerate(facts["stage_delays_ps"])
@@ -72,21 +73,32 @@ def _line(values: Sequence[float], width: int = 300, height: int = 80) -> str:
     )
 
 
+def accuracy(facts: Facts) -> float | None:
+    """The last accuracy that training recorded, of validation data if there were any."""
+    history = facts.get("history") or {}
+    names = [name for name in history if name.endswith("accuracy") and history[name]]
+    names.sort(key=lambda name: not name.startswith("val_"))
+    return float(history[names[0]][-1]) if names else None
+
+
 def pareto(designs: Sequence[Facts]) -> dict[str, Any]:
     """Points in percent of the plot's area; on the front are those that no other dominates.
 
-    Alone at one height they stand in the middle.
+    Alone at one height they stand in the middle. ``top`` and ``bottom``: the values at the ends of
+    the vertical axis.
     """
-    known = all("accuracy" in facts for facts in designs)
+    accuracies = [accuracy(facts) for facts in designs]
     # Of two designs the better has fewer LUTs and more of ``merit``.
-    merit = [facts["accuracy"] if known else -facts["latency_ns"] for facts in designs]
+    known = [n for n in accuracies if n is not None]
+    by_accuracy = len(known) == len(designs)
+    merit = known if by_accuracy else [-facts["latency_ns"] for facts in designs]
     luts = [facts["luts"] for facts in designs]
     low, high = min(merit), max(merit)
     points = [
         {
             "name": facts["name"],
             "luts": n,
-            "value": m if known else -m,
+            "value": abs(m),
             "x": 100 * n / (max(luts) or 1),
             "y": 100 - 100 * (m - low) / (high - low) if high > low else 50,
             "front": not any(
@@ -95,7 +107,13 @@ def pareto(designs: Sequence[Facts]) -> dict[str, Any]:
         }
         for facts, n, m in zip(designs, luts, merit, strict=True)
     ]
-    return {"points": points, "axis": "accuracy" if known else "latency, ns"}
+    return {
+        "points": points,
+        "axis": "accuracy" if by_accuracy else "latency, ns",
+        "top": abs(high),
+        "bottom": abs(low),
+        "most_luts": max(luts),
+    }
 
 
 def _fill(template: str, **values: Any) -> str:

@@ -88,6 +88,29 @@ def layer_table(facts: Mapping[str, Any]) -> Table:
     return table
 
 
+def stage_table(facts: Mapping[str, Any]) -> Table:
+    """The delay of every stage against the clock."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("stage", "delay, ps", "slack, ps"):
+        table.add_column(column, justify="right")
+    period = round(facts["clock_ns"] * 1000)
+    for stage, delay in enumerate(facts["stage_delays_ps"]):
+        table.add_row(str(stage), str(delay), str(period - delay))
+    return table
+
+
+def width_table(facts: Mapping[str, Any]) -> Table:
+    """How many results of how many bits each layer has."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer", no_wrap=True)
+    table.add_column("results by their bits")
+    for layer in facts["layers"]:
+        if layer["widths"]:
+            counts = ", ".join(f"{bits}: {count}" for bits, count in layer["widths"])
+            table.add_row(layer["name"] or "(border)", counts)
+    return table
+
+
 def measured_table(facts: Mapping[str, Any], found: Sequence[Measured]) -> Table:
     """What vendor tools found, and the estimate in the last row."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=True)

@@ -57,12 +57,13 @@ def text(html):
 
 
 def test_one_design():
-    html = page(facts(history={"ebops": [900.0, 400.0], "accuracy": [0.5, 0.75]}))
+    html = page(facts(history={"ebops": [47570.0, 400.0], "accuracy": [0.5, 0.75]}))
     shown = text(html)
     for part in (
         *("core", "unit, clock 2 ns", "120 LUT", "-100 ps", "hidden<1> 0 – 1 9 100 40 321"),
         *("1 2100 ps -100 ps", "hidden<1>/neuron_0: add of 7 bits 800; registers 110"),
-        *("x (in) 4 12 3 -2 … 1.75 wraps", "accuracy 0.5 to 0.75", "ebops 900 to 400"),
+        *("x (in) 4 12 3 -2 … 1.75 wraps", "accuracy 0.5 to 0.75", "ebops 47570 to 400"),
+        *("0.75 accuracy",),
     ):
         assert part in shown, (part, shown)
     assert "hidden<1>" not in html  # names are escaped
@@ -81,16 +82,24 @@ def test_measured_beside_the_estimate():
 
 def test_the_front_is_what_nobody_dominates():
     designs = [
-        facts("small", 100, accuracy=0.7), facts("best", 300, accuracy=0.9),
-        facts("worse", 310, accuracy=0.85), facts("twin", 100, accuracy=0.7),
+        facts(name, luts, history={"accuracy": [0.5, 0.99], "val_accuracy": [0.4, last]})
+        for name, luts, last in (
+            ("small", 100, 0.7), ("best", 300, 0.9), ("worse", 310, 0.85), ("twin", 100, 0.7)
+        )
     ]  # fmt: skip
     plot = pareto(designs)
     assert plot["axis"] == "accuracy"
     assert [p["front"] for p in plot["points"]] == [True, True, False, True]
+    assert [p["value"] for p in plot["points"]] == [0.7, 0.9, 0.85, 0.7]
+    assert (plot["top"], plot["bottom"], plot["most_luts"]) == (0.9, 0.7, 310)
+    shown = text(comparison(designs))
+    assert "0.9 0.7 0 310 LUT 1 2 3 4" in shown
+    assert "2. best 300 0.9 yes 3. worse 310 0.85 4. twin" in shown
     by_latency = pareto([facts("fast", 200), facts("slow", 100, latency_ns=9.0)])
     assert by_latency["axis"] == "latency, ns"
     assert [p["front"] for p in by_latency["points"]] == [True, True]
     assert [p["y"] for p in by_latency["points"]] == [0, 100]
+    assert (by_latency["top"], by_latency["bottom"]) == (4.0, 9.0)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: the Debian package chromium")
