@@ -6,7 +6,20 @@ from collections.abc import Callable
 
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
-from hgq_rtl.ir.ops import COMPARE, MAX, MIN, MUX, OR, SHIFT, TABLE, cast, constant, restrict
+from hgq_rtl.ir.ops import (
+    COMPARE,
+    DOT,
+    MAX,
+    MIN,
+    MUX,
+    OR,
+    ROUND,
+    SHIFT,
+    TABLE,
+    cast,
+    constant,
+    restrict,
+)
 from hgq_rtl.passes.target import Target
 
 LUT_INPUTS = 6
@@ -22,6 +35,9 @@ def clamps(graph: Graph, target: Target) -> Graph:
     beyond is in the bits from 2^k on alone, and its sign tells at which end. ReLU and other limits
     are monotone: max(max(a, c), max(b, c)) = max(max(a, b), c). Both where they take less area.
     """
+    # Before expansion a value may still change its grid, which tables would not survive.
+    if any(node.op in (DOT, ROUND) for node in graph.nodes):
+        return graph
     build, area = graph.builder, target.device.cost
     alone = {node for node, users in graph.users.items() if len(users) == 1} - set(graph.outputs)
     new: dict[Node, Node] = {node: node for node in graph.inputs}

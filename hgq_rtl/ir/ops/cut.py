@@ -105,8 +105,8 @@ def _round_expand(build: Builder, node: Node) -> Node:
     else:  # RND_INF
         total = build(ADD, plus(x, half - 1), build(ADD, lsb, one_if_negative, sub=True), sub=False)
     # The interval of the sum ignores that the summands depend on x; the node's own does not.
-    t = node.type
-    return build(CAST, total, exp=exp, width=max(t.width, 1), signed=t.signed)
+    # A result that is always zero must stay a zero of no grid: others' grids follow from it.
+    return restrict(build, total, node.type)
 
 
 def _round_demand(node: Node, mask: int) -> Masks:
