@@ -35,8 +35,10 @@ VERSION = 2
 """Of the way of measuring: part of every row's key."""
 PATIENCE = 1800
 """Seconds after which a conversion or a run of a tool is given up."""
-GUESS = 1150
+GUESS = 1110
 """Picoseconds of a netlist's slowest stage for each nanosecond of our estimate, to begin with."""
+CAPACITY = 83_640
+"""LUTs of the ECP5 that designs are placed on; they have four inputs, so more are needed there."""
 TRIES = 3
 """Clocks tried to find the slowest one at which our slowest stage is no slower than a peer's."""
 
@@ -112,7 +114,7 @@ def measure(files: Mapping[str, str], top: str, lock: Path | None) -> dict[str, 
 
 
 def clock(files: Mapping[str, str], top: str, lock: Path | None, seeds: int) -> dict[str, Any]:
-    """Megahertz of one design on an ECP5 for each seed."""
+    """Megahertz of one design on an ECP5 for each seed, or why it could not be routed."""
     from hgq_rtl.errors import SynthError
     from hgq_rtl.synth.nextpnr import route
     from hgq_rtl.synth.yosys import synthesize
@@ -131,7 +133,7 @@ def clock(files: Mapping[str, str], top: str, lock: Path | None, seeds: int) -> 
         return {"mhz": routed.mhz, "ecp5_luts": cells.luts, "ecp5_ff": cells.flip_flops}
 
     row: dict[str, Any] = cached("ecp5", [files, top, seeds], rates) if seeds else {}
-    return row
+    return {"unrouted": row["error"]} if "error" in row else row
 
 
 # --- the peers -------------------------------------------------------------------------------
@@ -163,10 +165,12 @@ def peer(tool: str, model: Path, programs: Path, lock: Path | None, seeds: int) 
              if name.endswith(".v")}  # fmt: skip
     row = {k: made[k] for k in ("stages", "wall", "cpu")}
     if tool == "alkaid mapped":
-        files["ternary_adder.v"] = (Path(__file__).parent / "ternary_mapped.v").read_text()
-    else:
-        row |= clock(files, "model", lock, seeds)
-    return row | measure(files, "model", lock)
+        mapped = {"ternary_adder.v": (Path(__file__).parent / "ternary_mapped.v").read_text()}
+        return row | measure(files | mapped, "model", lock)
+    row |= measure(files, "model", lock)
+    if row.get("luts", 0) > CAPACITY:
+        return row | {"unrouted": "more LUTs than the device has"}
+    return row | clock(files, "model", lock, seeds)
 
 
 def _without_memories(text: str, files: Mapping[str, str]) -> str:
@@ -235,7 +239,9 @@ def checked(made: Mapping[str, Any], lock: Path | None) -> int:
     return int(cached("netlist", made["files"], compute))
 
 
-def smallest(model: Path, stages: int, limit_ps: int, lock: Path | None) -> dict[str, Any]:
+def smallest(
+    model: Path, stages: int, limit_ps: int, lock: Path | None, tries: int = TRIES
+) -> dict[str, Any]:
     """Our row with a slowest stage no slower than ``limit_ps``, or the fastest there is.
 
     Registers have more choice at a slower clock, and the clock of the netlist is known only
@@ -246,7 +252,7 @@ def smallest(model: Path, stages: int, limit_ps: int, lock: Path | None) -> dict
         return fastest
     least: float = fastest["clock_ns"]
     clock_ns = max(least, limit_ps / GUESS)
-    for _ in range(TRIES):
+    for _ in range(tries):
         clock_ns = round(clock_ns, 3)
         made = fastest if clock_ns <= least else build(model, DEVICE, stages, clock_ns)
         found = made if "error" in made else measure(made["files"], made["top"], lock)
@@ -315,16 +321,18 @@ Rows = dict[str, dict[str, Any]]
 """What was measured, by tool."""
 
 
-def collect(model: Path, programs: Path, lock: Path | None, seeds: int) -> Iterator[Rows]:
+def collect(
+    model: Path, programs: Path, lock: Path | None, seeds: int, tries: int
+) -> Iterator[Rows]:
     """The rows of a model by tool, after each measurement."""
     rows: Rows = {}
     for tool in ("da4ml", "alkaid", "alkaid mapped"):
         rows[tool] = peer(tool, model, programs, lock, seeds)
         yield rows
     for stages, limit in _opponents(rows):
-        rows[f"ours {stages}"] = smallest(model, stages, limit, lock)
+        rows[f"ours {stages}"] = smallest(model, stages, limit, lock, tries)
         yield rows
-    for stages, _ in _opponents(rows) if seeds else ():
+    for stages in sorted({row["stages"] for row in rows.values() if "mhz" in row}):
         rows[f"ours {ROUTED} {stages}"] = fastest(model, stages, lock, seeds)
         yield rows
     for stages, _ in _opponents(rows)[-1:]:
@@ -351,6 +359,7 @@ def table(found: Mapping[str, Rows]) -> str:
                 rows.append([model, tool, f"fails: {row['error']}", *[""] * 5])
             elif tool != "times":
                 mhz = f"{statistics.median(row['mhz']):.0f}" if "mhz" in row else ""
+                mhz = "not routed" if "unrouted" in row else mhz
                 numbers = [row.get(k, "") for k in ("luts", "ff", "stage_ps")]
                 rows.append(
                     [model, tool, row["stages"], *numbers, mhz, f"{row['cpu']:.1f}",
@@ -413,6 +422,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, help="folder of .keras files saved by HGQ2")
     parser.add_argument("--only", action="append", help="name of a model (repeatable)")
     parser.add_argument("--seeds", type=int, default=3, help="place-and-route runs, 0: none")
+    parser.add_argument("--tries", type=int, default=TRIES, help="clocks tried for FF")
     parser.add_argument("--lock", type=Path, help="file whose lock each tool run holds")
     parser.add_argument("--convert", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--device", help=argparse.SUPPRESS)
@@ -431,7 +441,7 @@ def main() -> None:
         parser.error(f"no such model in {args.models}")
     (HOME / "models").mkdir(parents=True, exist_ok=True)
     for model in models:
-        for rows in collect(model, args.peers, args.lock, args.seeds):
+        for rows in collect(model, args.peers, args.lock, args.seeds, args.tries):
             print(model.stem, *list(rows.items())[-1], file=sys.stderr, flush=True)
             (HOME / "models" / f"{model.stem}.json").write_text(json.dumps(rows))
             write_table()
