@@ -11,7 +11,8 @@ import keras
 from keras import ops
 
 from hgq_rtl.layers.attention_parts import AttentionParts
-from hgq_rtl.layers.layer import QLayer, exact_products
+from hgq_rtl.layers.layer import QLayer
+from hgq_rtl.layers.products import product
 
 if TYPE_CHECKING:
     from hgq_rtl.lowering.array import FixedArray
@@ -70,13 +71,11 @@ class QMultiHeadAttention(AttentionParts):
         q = self.query_dense(query, training=training)
         k = self.key_dense(key, training=training)
         v = self.value_dense(value, training=training)
-        with exact_products():
-            s = ops.einsum(self.axes.dot.text, k, q)
+        s = product(self.axes.dot, k, q)
         p = self.softmax(s, mask=mask, training=training)
         dropped = training and self.dropout > 0
         kept = keras.random.dropout(p, self.dropout, seed=self.noise) if dropped else p
-        with exact_products():
-            c = ops.einsum(self.axes.context.text, kept, v)
+        c = product(self.axes.context, kept, v)
         y = self.finish(self.output_dense(c, training=training), training)
         return (y, p) if return_attention_scores else y
 

@@ -11,8 +11,8 @@ from keras import ops
 
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers.equation import Equation
-from hgq_rtl.layers.layer import exact_products
 from hgq_rtl.layers.merge import QMultiInput
+from hgq_rtl.layers.products import product
 
 if TYPE_CHECKING:
     from hgq_rtl.lowering.array import FixedArray
@@ -56,9 +56,7 @@ class QEinsum(QMultiInput):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Compute the layer in floats."""
         a, b = self.quantized_inputs(inputs, training)
-        with exact_products():
-            y = ops.einsum(self.resolved.text, a, b)
-        return self.finish(self.shaped(y), training)
+        return self.finish(self.shaped(product(self.resolved, a, b)), training)
 
     def lower(self, inputs: Sequence[FixedArray]) -> FixedArray:
         """Compute the layer in exact symbolic integers."""

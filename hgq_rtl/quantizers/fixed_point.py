@@ -142,11 +142,14 @@ class FixedPoint(Noisy):
         if self.is_fixed:
             return attach(y, x, inside)
         step, top = pow2(-f, dtype), pow2(reach, dtype)
-        beyond = ops.cast(above, dtype) - k * ops.cast(below, dtype)
-        beyond_f = beyond if self.overflow_mode == "SAT_SYM" else ops.cast(above, dtype)
-        df = ops.where(inside, x - y, beyond_f * step)
         raw_i, raw_f = (to(w) for w in self.trained())
-        return attach(y, x, inside, (raw_f, df), (raw_i, beyond * top))
+        beyond = ops.cast(above, dtype)
+        terms = [(raw_f, ops.where(inside, x - y, 0.0), 1.0), (raw_i, beyond, top)]
+        if self.config["k0"] != 0:
+            signed = beyond - k * ops.cast(below, dtype)
+            terms[1] = (raw_i, signed, top)
+            beyond = signed if self.overflow_mode == "SAT_SYM" else beyond
+        return attach(y, x, inside, *terms, (raw_f, beyond, step))
 
     def _wrapping(self, x: Any, training: bool) -> Any:
         dtype, to = self.compute_dtype, self._to_tensor(x)
@@ -179,7 +182,7 @@ class FixedPoint(Noisy):
         y = self._shared(y)
         if self.is_fixed:
             return attach(y, x, None)
-        return attach(y, x, None, (to(self.trained()[1]), x - y))
+        return attach(y, x, None, (to(self.trained()[1]), x - y, 1.0))
 
     def settle(self, lo: Any, hi: Any) -> tuple[Any, Any]:
         """The (k, i) for recorded extrema, in tensors."""

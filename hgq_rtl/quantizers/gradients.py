@@ -13,17 +13,18 @@ from keras import ops
 LN2 = math.log(2.0)
 
 
-def attach(y: Any, x: Any, inside: Any, *terms: tuple[Any, Any]) -> Any:
-    """Value ``y``, with dy/dx = 1 where ``inside`` and dy/dp = ln2·coefficient for each term.
+def attach(y: Any, x: Any, inside: Any, *terms: tuple[Any, Any, Any]) -> Any:
+    """Value ``y``, with dy/dx = 1 where ``inside`` and dy/dp = ln2·coefficient·scale for each term.
 
-    ``inside``: boolean tensor, or None for everywhere. ``terms``: pairs of a tensor p, of which
-    only the gradient matters, and its coefficient; gradients of a shared (broadcast) p add up
-    over its elements, and ln2, which all derivatives by widths have, is multiplied afterwards.
-    ``x`` and each p broadcast to ``y``.
+    ``inside``: boolean tensor, or None for everywhere. ``terms``: a tensor p, of which only the
+    gradient matters, with its coefficient and a scale that broadcasts to p; where several have
+    one p, they add up. Gradients of a shared (broadcast) p add up over its elements; the scale
+    and ln2, which all derivatives by widths have, are multiplied afterwards. ``x`` and each p
+    broadcast to ``y``.
     """
     if keras.backend.backend() == "jax":
-        tensors, coefficients = zip(*terms, strict=True) if terms else ((), ())
-        return _jax_attach()(y, x, inside, tensors, coefficients)
+        tensors, coefficients, scales = zip(*terms, strict=True) if terms else ((), (), ())
+        return _jax_attach()(y, x, inside, tensors, coefficients, scales)
     return _attach_zeros(y, x, inside, *terms)
 
 
@@ -32,7 +33,7 @@ def straight_through(y: Any, p: Any) -> Any:
     return attach(y, p, None)
 
 
-def _attach_zeros(y: Any, x: Any, inside: Any, *terms: tuple[Any, Any]) -> Any:
+def _attach_zeros(y: Any, x: Any, inside: Any, *terms: tuple[Any, Any, Any]) -> Any:
     """``attach`` without a custom gradient, which not every backend honours.
 
     The gradient comes with added terms that are exactly zero: p - stop_gradient(p).
@@ -42,8 +43,8 @@ def _attach_zeros(y: Any, x: Any, inside: Any, *terms: tuple[Any, Any]) -> Any:
         # where, not a product: an infinite x outside the range must not turn into NaN.
         through = ops.where(inside, through, 0.0)
     y = ops.stop_gradient(y) + through
-    for p, coefficient in terms:
-        y = y + (p - ops.stop_gradient(p)) * ops.stop_gradient(LN2 * coefficient)
+    for p, coefficient, scale in terms:
+        y = y + (p - ops.stop_gradient(p)) * ops.stop_gradient(LN2 * scale * coefficient)
     return y
 
 
@@ -54,18 +55,19 @@ def _jax_attach() -> Callable[..., Any]:
     import jax.numpy as jnp
 
     @jax.custom_vjp
-    def attached(y: Any, x: Any, inside: Any, tensors: Any, coefficients: Any) -> Any:
+    def attached(y: Any, x: Any, inside: Any, tensors: Any, factors: Any, scales: Any) -> Any:
         return y
 
-    def forward(y: Any, x: Any, inside: Any, tensors: Any, coefficients: Any) -> Any:
-        return y, (inside, coefficients, (x, *tensors))  # of the last ones, only the shapes
+    def forward(y: Any, x: Any, inside: Any, tensors: Any, factors: Any, scales: Any) -> Any:
+        return y, (inside, factors, scales, (x, *tensors))  # of the last ones, only the shapes
 
     def backward(kept: Any, upstream: Any) -> Any:
-        inside, coefficients, tensors = kept
+        inside, factors, scales, tensors = kept
         through = upstream if inside is None else jnp.where(inside, upstream, 0.0)
-        parts = (through, *(upstream * c for c in coefficients))
-        d_x, *d_tensors = (reduced(g, p.shape) for g, p in zip(parts, tensors, strict=True))
-        return None, d_x, None, tuple(LN2 * d for d in d_tensors), None
+        parts = (through, *(upstream * c for c in factors))
+        d_x, *sums = (reduced(g, p.shape) for g, p in zip(parts, tensors, strict=True))
+        d_tensors = tuple(LN2 * s * d for s, d in zip(scales, sums, strict=True))
+        return None, d_x, None, d_tensors, None, None
 
     def reduced(g: Any, shape: tuple[int, ...]) -> Any:
         """``g`` summed over the axes along which ``shape`` was broadcast."""

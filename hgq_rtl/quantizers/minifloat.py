@@ -88,9 +88,9 @@ class Minifloat(keras.layers.Layer):
             y,
             x,
             None,
-            (raw_m, ops.where(above, 0.0, off)),
-            (raw_e, ops.where(clipped, LN2 * half * off, 0.0)),
-            (raw_e0, sides * off),
+            (raw_m, ops.where(above, 0.0, off), 1.0),
+            (raw_e, ops.where(clipped, LN2 * half * off, 0.0), 1.0),
+            (raw_e0, sides * off, 1.0),
         )
 
     def bits(self, shape: tuple[int, ...]) -> Any:
