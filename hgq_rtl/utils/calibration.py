@@ -16,8 +16,8 @@ from hgq_rtl.utils.data import Batches
 from hgq_rtl.utils.walk import call_counts, quantized_layers
 
 _ATTRIBUTE = "_hgq_rtl_calibration"
-_MANY_BATCHES = 16
-"""From here on, code that took longer to compile pays."""
+_BATCHES = {"quick": 16, "good": 1000, "best": float("inf")}
+"""The effort of compilation that pays for fewer batches than this."""
 
 
 @dataclass
@@ -42,10 +42,10 @@ class Calibration:
         self._called: list[Any] = []  # formats in call order, known once the model has run
         self._formats: list[Any] = []  # the same, each once
         self._quantizers: list[Any] = []
-        self._forward: dict[bool, Callable[..., Any]] = {}
-        self._settle = compiled(self._widths_and_ebops, self.variables, quick=True)
+        self._forward: dict[str, Callable[..., Any]] = {}
+        self._settle = compiled(self._widths_and_ebops, self.variables, "quick")
         self._luts = compiled(
-            lambda: [layer.compute_luts() for layer in self._counted()], self.variables, quick=True
+            lambda: [layer.compute_luts() for layer in self._counted()], self.variables, "quick"
         )
 
     @classmethod
@@ -62,11 +62,12 @@ class Calibration:
         merged: list[tuple[Any, Any]] = []
         alive: dict[int, bool] = {}
         outputs: list[Any] = []
-        quick = batches.count < _MANY_BATCHES
-        if quick not in self._forward:
-            self._forward[quick] = compiled(self._run, self.variables, quick=quick)
+        # Floats that are not quantized may differ in their last bits: what is kept is as predicted.
+        effort = "best" if keep else next(e for e, n in _BATCHES.items() if batches.count < n)
+        if effort not in self._forward:
+            self._forward[effort] = compiled(self._run, self.variables, effort)
         for x, rows in batches:
-            y, extrema, live = self._forward[quick](x)
+            y, extrema, live = self._forward[effort](x)
             found = [(to_numpy(lo), to_numpy(hi)) for lo, hi in extrema]
             merged = [
                 (np.minimum(lo, a), np.maximum(hi, b))
