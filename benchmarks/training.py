@@ -76,6 +76,7 @@ def main() -> None:
                     for _ in range(arguments.rounds + 1)
                 ][1:]  # the first one warms up
                 steps.append(row(label, batch, 1e-3, *map(list, zip(*rounds, strict=True))))
+        stock = [workers[0].seconds("alone", "stock mlp", 256) for _ in range(arguments.rounds + 1)]
         for name, batch in TRACES:
             status.update(f"trace of {name}")
             first, *later = ([w.seconds("trace", name, batch) for w in workers] for _ in range(4))
@@ -87,8 +88,9 @@ def main() -> None:
         "default configurations, Adam, compiled before; ratios are medians over rounds. In `fit`, "
         "a step includes what Keras does around it, the same for both.\n\n"
         + markdown(["training step", "batch", "hgq_rtl, ms", "HGQ2 0.2.0, ms", "ratio"], steps)
-        + "\n\n`trace_minmax` over 20000 samples, compilation included: the first call in a "
-        "process, and calls after it:\n\n"
+        + "\n\nThe MLP of stock Keras layers, without any quantizer, at a batch of 256: "
+        f"{statistics.median(stock[1:]) * 1e3:.2f} ms.\n\n`trace_minmax` over 20000 samples, "
+        "compilation included: the first call in a process, and calls after it:\n\n"
         + markdown(["trace", "batch", "hgq_rtl, s", "HGQ2 0.2.0, s", "ratio"], traces),
     )
 

@@ -39,6 +39,12 @@ def mlp() -> Any:
     return keras.Sequential([keras.Input((16,)), *hidden, layers.QDense(5)])
 
 
+def stock_mlp() -> Any:
+    """The same of stock Keras layers, without quantizers."""
+    hidden = [keras.layers.Dense(n, activation="relu") for n in (64, 32, 32)]
+    return keras.Sequential([keras.Input((16,)), *hidden, keras.layers.Dense(5)])
+
+
 def conv() -> Any:
     """16x16x1, two convolutions, a dense layer of ten."""
     return keras.Sequential(
@@ -60,7 +66,7 @@ def attention() -> Any:
     return keras.Model(x, layers.QDense(5)(keras.layers.Flatten()(y)))
 
 
-NETWORKS = {"mlp": mlp, "conv": conv, "attention": attention}
+NETWORKS = {"mlp": mlp, "stock mlp": stock_mlp, "conv": conv, "attention": attention}
 
 
 class Subject:
