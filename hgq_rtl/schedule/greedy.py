@@ -9,8 +9,8 @@ from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.ops import INPUT
 from hgq_rtl.schedule.schedule import Schedule
-from hgq_rtl.timing.arrival import AT_ONCE, Arrival, Transfer, latest
 from hgq_rtl.timing.model import DelayModel
+from hgq_rtl.timing.timeline import Step, arrive, stage_of
 
 
 def clock_ps(clock_ns: float) -> int:
@@ -44,23 +44,18 @@ def schedule(
     """
     period = clock_ps(clock_ns)
     budget = period - model.register_overhead
-    _check_feasible(graph, model, period)
+    steps = _steps(graph, model)
+    _check_feasible(graph, model, period, steps)
+    lows: dict[Node, int] = {}
+    highs: dict[Node, int] = {}
+    arrive(steps, budget, lows, highs)
     first = int(register_inputs)
     stage: dict[Node, int] = {}
-    ready: dict[Node, Arrival] = {}
     for node in graph.nodes:
         if node.op is INPUT:
-            stage[node], ready[node] = 0, AT_ONCE
-            continue
-        args = [arg for arg in node.args if arg in stage]
-        if not args:
-            continue
-        at = max(max(stage[arg] for arg in args), first)
-        transfer = model.transfer(node, graph.origin(node))
-        arrival = transfer.after(*latest(ready[arg] for arg in args if stage[arg] == at))
-        if arrival.high > budget:
-            at, arrival = at + 1, transfer.after(*AT_ONCE)
-        stage[node], ready[node] = at, arrival
+            stage[node] = 0
+        elif any(arg in stage for arg in node.args):
+            stage[node] = first + stage_of(highs[node], budget)
     last = max([first, *(stage[node] for node in graph.outputs if node in stage)])
     if stages is not None:
         if last - first + 1 > stages:
@@ -80,36 +75,15 @@ def shortest_clock(graph: Graph, model: DelayModel, stages: int) -> int:
     """The shortest period in ps for which ``stages`` stages are enough, registers included."""
     if stages < 1:
         raise ScheduleError("a design has at least one stage", received=f"stages={stages}")
-    position: dict[Node, int] = {}
-    transfers: list[Transfer] = []
-    above: list[list[int]] = []
-    for node in graph.nodes:
-        args = [position[arg] for arg in node.args if arg in position]
-        if node.op is INPUT or args:
-            position[node] = len(transfers)
-            transfers.append(model.transfer(node, graph.origin(node)))
-            above.append(args)
-    ends = [position[node] for node in graph.outputs if node in position]
+    steps = _steps(graph, model)
 
     def fits(budget: int) -> bool:
-        # Both ends' (stage, arrival) as one number; an earlier stage's arrival is before all here.
-        unit = budget + 1
-        lows, highs = [0] * len(transfers), [0] * len(transfers)
-        for j, ((cell, carry, whole), args) in enumerate(zip(transfers, above, strict=True)):
-            if not args:
-                continue
-            high = max([highs[a] for a in args])
-            begin = high - high % unit
-            low = max(begin, max([lows[a] for a in args]))
-            high = max(low + carry, high) + cell
-            if high - begin > budget:
-                low = begin + unit
-                high = low + carry + cell
-            lows[j], highs[j] = high if whole else low + cell, high
-        return all(highs[j] // unit < stages for j in ends)
+        highs: dict[Node, int] = {}
+        arrive(steps, budget, {}, highs)
+        return all(stage_of(highs[node], budget) < stages for node in graph.outputs)
 
-    low = max([cell + carry for cell, carry, _ in transfers], default=0)
-    high = sum(cell + carry for cell, carry, _ in transfers)
+    takes = [transfer.cell + transfer.carry for _, _, transfer in steps]
+    low, high = max(takes, default=0), sum(takes)
     while low < high:
         middle = (low + high) // 2
         if fits(middle):
@@ -119,8 +93,12 @@ def shortest_clock(graph: Graph, model: DelayModel, stages: int) -> int:
     return low + model.register_overhead
 
 
-def _check_feasible(graph: Graph, model: DelayModel, period: int) -> None:
-    delays = [(model.delay(node, graph.origin(node)), node) for node in graph.nodes]
+def _steps(graph: Graph, model: DelayModel) -> list[Step]:
+    return [(node, node.args, model.transfer(node, graph.origin(node))) for node in graph.nodes]
+
+
+def _check_feasible(graph: Graph, model: DelayModel, period: int, steps: list[Step]) -> None:
+    delays = [(transfer.cell + transfer.carry, node) for node, _, transfer in steps]
     worst, node = max(delays, key=lambda pair: pair[0], default=(0, None))
     fastest = worst + model.register_overhead
     if node is not None and fastest > period:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hgq_rtl.ir.graph import Graph
+from hgq_rtl.ir.graph import Graph, toposort
 from hgq_rtl.ir.node import Node
-from hgq_rtl.timing.arrival import AT_ONCE, Arrival, Transfer, latest
+from hgq_rtl.timing.arrival import Arrival, Transfer
 from hgq_rtl.timing.model import DelayModel
 
 NEVER = 1 << 62
-"""Later than any time: the arrival of what is slower than a stage."""
+"""Later than any time: the arrival of what is slower than a stage, and of all behind it."""
+
+Step = tuple[Node, Sequence[Node], Transfer]
+"""A node, its arguments, and what it does to their arrivals."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,39 @@ class Cuts:
         return self.budget + 1
 
 
+def arrive(
+    steps: Iterable[Step], budget: int, lows: dict[Node, int], highs: dict[Node, int]
+) -> None:
+    """Enter the earliest times, in units of ``Cuts``, of the lowest and highest bit of every step.
+
+    What does not fit into the stage of its last argument begins the next one. Arguments are steps
+    before, or entered already. Constants, like inputs, are there at 0.
+    """
+    # One loop, not a call for each node: choosing matrices and clocks spends its time here.
+    unit = budget + 1
+    for node, args, (cell, carry, whole) in steps:
+        high = max([highs[arg] for arg in args], default=0)
+        begin = high - high % unit
+        # What comes from an earlier stage is there when this one begins.
+        low = max([lows[arg] for arg in args], default=0)
+        if low < begin:
+            low = begin
+        if high < low + carry:
+            high = low + carry
+        high += cell
+        if high - begin > budget:
+            low = begin + unit
+            high = low + carry + cell
+            if carry + cell > budget:
+                low, high = NEVER - cell, NEVER
+        lows[node], highs[node] = high if whole else low + cell, high
+
+
+def stage_of(time: int, budget: int) -> int:
+    """The number of the stage that a time in units of ``Cuts`` lies in."""
+    return time // (budget + 1)
+
+
 class Timeline:
     """The earliest arrival of every node, stage after stage, as the greedy schedule has it.
 
@@ -35,38 +71,17 @@ class Timeline:
 
     def __init__(self, model: DelayModel, cuts: Cuts | None) -> None:
         self.model = model
-        self.cuts = cuts
-        self.known: dict[Node, Arrival] = {}
+        self.budget = NEVER - 1 if cuts is None else cuts.budget
+        self.lows: dict[Node, int] = {}
+        self.highs: dict[Node, int] = {}
 
     def __call__(self, node: Node) -> Arrival:
-        """When the bits of a node are there; ``NEVER`` if an operation is slower than a stage."""
-        stack = [node]
-        while stack:
-            top = stack[-1]
-            missing = [arg for arg in top.args if arg not in self.known]
-            if missing:
-                stack += missing
-                continue
-            stack.pop()
-            if top not in self.known:
-                self.known[top] = self._arrival(top)
-        return self.known[node]
-
-    def _arrival(self, node: Node) -> Arrival:
-        if all(arg.type.is_const for arg in node.args):
-            return AT_ONCE
-        low, high = latest([self.known[arg] for arg in node.args])
-        transfer = self.model.transfer(node)
-        if self.cuts is None:
-            return transfer.after(low, high)
-        takes = transfer.cell + transfer.carry
-        if high >= NEVER or takes > self.cuts.budget:
-            return Arrival(NEVER, NEVER)
-        begin = high - high % self.cuts.unit
-        arrival = transfer.after(max(low, begin), high)
-        if arrival.high - begin > self.cuts.budget:
-            arrival = transfer.after(begin + self.cuts.unit, begin + self.cuts.unit)
-        return arrival
+        """When the bits of a node are there; ``NEVER`` or later if that takes too slow a node."""
+        if node not in self.highs:
+            order = toposort((node,), self.highs)
+            steps = [(node, node.args, self.model.transfer(node)) for node in order]
+            arrive(steps, self.budget, self.lows, self.highs)
+        return Arrival(self.lows[node], self.highs[node])
 
 
 def deadlines(graph: Graph, model: DelayModel, cuts: Cuts) -> Mapping[Node, Arrival]:
