@@ -32,8 +32,10 @@ from hgq_rtl.ir.verify import register_depths
 CLOCK = "clk"
 GLUE = "glue"
 """The module of what belongs to no layer."""
-ADDING = (SUM3, BOOTH)
-"""Ops that modules of rtl_templates/ add, no more bits than are read."""
+LIBRARY = {SUM3: "ternary_adder", BOOTH: "booth_row"}
+"""Modules of rtl_templates/ by the op that they do."""
+ADDING = tuple(LIBRARY)
+"""Ops that add no more bits than are read."""
 ADDER = ("_sum", "_adder")
 PARTS: dict[Op, tuple[str, ...]] = {
     MAX: ("_lt",),
@@ -50,7 +52,7 @@ class Module:
     """One layer. ``graph`` has input nodes for its input ports; all names are final."""
 
     name: str
-    """Begins with the top's, so that several cores fit into one design."""
+    """Begins with ``top``, so that several cores fit into one design."""
     scope: str
     graph: Graph
     imports: dict[str, Node] = field(default_factory=dict)
@@ -61,8 +63,13 @@ class Module:
     """Node of ``graph`` to its signal; nodes without one are written into their users."""
     addresses: set[str] = field(default_factory=set)
     """Signals of registers that address a table, here or in another module."""
-    short: str = ""
-    """The name without that of the top: for instances and signals."""
+    top: str = ""
+    """The name of the core."""
+
+    @property
+    def short(self) -> str:
+        """The name without that of the top: for instances and signals."""
+        return self.name.removeprefix(f"{self.top}_")
 
     @property
     def clocked(self) -> bool:
@@ -89,6 +96,14 @@ class _Draft:
         self.local: dict[Node, Node] = {}
         self.name_of: dict[Node, str] = {}
         self.pending: list[tuple[str, str]] = []
+
+
+def library_module(top: str, op: Op) -> str:
+    """The name of a module of the library in the core of that name.
+
+    Two cores in one design, perhaps of two versions of this package, share no module.
+    """
+    return f"{top}_{LIBRARY[op]}"
 
 
 def resolve(node: Node) -> Node:
@@ -120,8 +135,7 @@ def partition(graph: Graph, inputs: dict[Node, str], top: str, modules: Names) -
         if scope not in drafts:
             empty = Graph(Builder(), (), (), ())
             name = modules(f"{top}_{scope or GLUE}")
-            short = name.removeprefix(f"{top}_")
-            drafts[scope] = _Draft(Module(name, scope, empty, short=short))
+            drafts[scope] = _Draft(Module(name, scope, empty, top=top))
         home[node] = drafts[scope]
     _name_nodes(graph, live, home, inputs)
     exported = _exported(graph, live, home)

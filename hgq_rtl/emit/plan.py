@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hgq_rtl.emit.backend import CoreInfo, Emitted
 from hgq_rtl.emit.names import Names
-from hgq_rtl.emit.partition import CLOCK, Partition, partition
+from hgq_rtl.emit.partition import CLOCK, LIBRARY, Partition, library_module, partition
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.node import Node
@@ -17,8 +17,6 @@ CORE = "core"
 """The instance of the top in the packed top."""
 SHELLS = ("_axis", "_sv", "_sv_types", "_vhdl", "_vhdl_types", "_tb")
 """Suffixes of the modules and packages around a core, which no layer may take."""
-LIBRARY = ("ternary_adder", "booth_row")
-"""Modules of rtl_templates/ that layers may use, under the name of the core and their own."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,10 @@ def plan(graph: Graph, interface: Interface, info: CoreInfo) -> Plan:
     modules = Names()
     top = modules(info.name)
     packed_top = modules(f"{top}_packed")
-    for suffix in (*SHELLS, *(f"_{name}" for name in LIBRARY)):
+    for suffix in SHELLS:
         modules(f"{top}{suffix}")
+    for op in LIBRARY:
+        modules(library_module(top, op))
     names = Names(CLOCK, VALID_IN, VALID_OUT, VALID)
     inputs = _element_names(interface.inputs, names)
     outputs = _element_names(interface.outputs, names)

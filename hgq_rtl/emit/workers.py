@@ -27,15 +27,16 @@ Convert = Callable[[Module], str]
 def describe(module: Module) -> str:
     """Everything that a module's text depends on; equal text, equal hardware."""
     names = [module.signals.get(node) for node in module.graph.nodes]
-    return json.dumps([module.name, to_text(module.graph), names, sorted(module.addresses)])
+    text = to_text(module.graph)
+    return json.dumps([module.name, module.top, text, names, sorted(module.addresses)])
 
 
 def rebuild(text: str) -> Module:
     """The module that ``describe`` wrote, as far as conversion needs it."""
-    name, graph_text, names, _ = json.loads(text)
+    name, top, graph_text, names, _ = json.loads(text)
     graph = from_text(graph_text)
     signals = {n: s for n, s in zip(graph.nodes, names, strict=True) if s is not None}
-    return Module(name, "", graph, signals=signals)
+    return Module(name, "", graph, signals=signals, top=top)
 
 
 def convert_all(modules: Sequence[Module], texts: Sequence[str], convert: Convert) -> list[str]:

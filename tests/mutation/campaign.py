@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.tables import markdown, replace
 from hgq_rtl.design import Design
-from hgq_rtl.emit.plan import LIBRARY
+from hgq_rtl.emit.partition import LIBRARY, library_module
 from hgq_rtl.errors import SynthError
 from hgq_rtl.project.project import Project
 from hgq_rtl.synth import tools
@@ -137,7 +137,7 @@ class VerilogCampaign(Campaign):
     def __init__(self, project: Project, work: Path, seed: int, count: int) -> None:
         super().__init__(project, work)
         self.sim, rtl = self.folder / "sim", self.folder / "rtl"
-        self.library = [f"{project.name}_{name}.v" for name in LIBRARY]
+        self.library = [f"{library_module(project.name, op)}.v" for op in LIBRARY]
         files = {
             path.name: path.read_text()
             for path in sorted(rtl.glob("*.v"))

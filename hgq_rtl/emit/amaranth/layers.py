@@ -7,7 +7,6 @@ recursively; shifts are concatenations, because ``<<`` costs a cell of its own.
 from __future__ import annotations
 
 import gc
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,16 +52,18 @@ from hgq_rtl.ir.ops.sum3 import Operand, Sum3Form, sum3_form
 
 Rule = Callable[..., Any]
 RULES: dict[Op, Rule] = {}
-"""Each gets the module, the node, the target signal, then the arguments, each a Value of exactly
+"""Each gets the site, the node, the target signal, then the arguments, each a Value of exactly
 its node's width and sign; it returns the result, which may be wider but must have the right value.
 """
 
-TERNARY = "ternary_adder"
-"""The module of rtl_templates/ that adds three numbers."""
-ROW = "booth_row"
-"""The one that adds a digit times a number."""
-LIBRARY = {SUM3: TERNARY, BOOTH: ROW}
-_USE = re.compile(rf"^(module |  )({TERNARY}|{ROW})(?= #\()", re.MULTILINE)
+
+@dataclass(frozen=True)
+class Site:
+    """Where rules build: the module of a layer, and the name of the core that it is a part of."""
+
+    m: Module
+    top: str
+
 
 MAX_BITS = (1 << 16) - 8
 """Amaranth numbers the bits of a wire, and of all input ports together, with 16 bits."""
@@ -122,22 +123,22 @@ def _modular(node: Node, a: Value, b: Value) -> tuple[Value, Value]:
 
 
 @emits(INPUT, CONST)
-def _source(m: Module, node: Node, out: Signal) -> Value:
+def _source(site: Site, node: Node, out: Signal) -> Value:
     raise AssertionError("ports and constants are made before any rule runs")
 
 
 @emits(SHIFT)
-def _shift(m: Module, node: Node, out: Signal, a: Value) -> Value:
+def _shift(site: Site, node: Node, out: Signal, a: Value) -> Value:
     return a
 
 
 @emits(REG)
-def _reg(m: Module, node: Node, out: Signal, a: Value) -> None:
-    m.d.sync += out.eq(a)
+def _reg(site: Site, node: Node, out: Signal, a: Value) -> None:
+    site.m.d.sync += out.eq(a)
 
 
 @emits(ADD)
-def _add(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
+def _add(site: Site, node: Node, out: Signal, a: Value, b: Value) -> Value:
     (ta, tb), (sub,) = (arg.type for arg in node.args), node.attrs
     if ta.is_zero or tb.is_zero:
         if not ta.is_zero:
@@ -152,13 +153,13 @@ def _add(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
 
 
 @emits(MUL)
-def _mul(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
+def _mul(site: Site, node: Node, out: Signal, a: Value, b: Value) -> Value:
     a, b = _modular(node, a, b)
     return a * b
 
 
 @emits(MAX, MIN)
-def _extremum(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
+def _extremum(site: Site, node: Node, out: Signal, a: Value, b: Value) -> Value:
     width = node.type.width
     if any(arg.type.is_zero for arg in node.args):
         x, t = (b, node.args[1].type) if node.args[0].type.is_zero else (a, node.args[0].type)
@@ -169,19 +170,19 @@ def _extremum(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
         return Mux(negative, zero, x) if node.op is MAX else Mux(negative, x, zero)
     a, b = _pair(node, a, b)
     less = Signal(1, name=out.name + parts.PARTS[MAX][0])
-    m.d.comb += less.eq(a < b)
+    site.m.d.comb += less.eq(a < b)
     a, b = _fit(a, width), _fit(b, width)
     return Mux(less, b, a) if node.op is MAX else Mux(less, a, b)
 
 
 @emits(MUX)
-def _mux(m: Module, node: Node, out: Signal, c: Value, a: Value, b: Value) -> Value:
+def _mux(site: Site, node: Node, out: Signal, c: Value, a: Value, b: Value) -> Value:
     a, b = (_fit(x, node.type.width) for x in _pair(node, a, b))
     return Mux(c, a, b)
 
 
 @emits(COMPARE)
-def _compare(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
+def _compare(site: Site, node: Node, out: Signal, a: Value, b: Value) -> Value:
     (kind,) = node.attrs
     if kind == "lt" and node.args[1].type.is_zero:
         return a[-1] if a.shape().signed else Const(0, 1)
@@ -190,10 +191,10 @@ def _compare(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
 
 
 @emits(CAST)
-def _cast(m: Module, node: Node, out: Signal | None, a: Value | _Pending) -> Value | None:
+def _cast(site: Site, node: Node, out: Signal | None, a: Value | _Pending) -> Value | None:
     drop, width = node.type.exp - node.args[0].type.exp, node.type.width
     if isinstance(a, _Pending):
-        a = a.build(m, out, drop + width, drives=not drop)
+        a = a.build(site, out, drop + width, drives=not drop)
         if a is out:
             return None
     if drop >= len(a):
@@ -210,7 +211,7 @@ class _Pending:
     node: Node
     args: tuple[Value, ...]
 
-    def build(self, m: Module, out: Signal, width: int, drives: bool) -> Value:
+    def build(self, site: Site, out: Signal, width: int, drives: bool) -> Value:
         """At most ``width`` bits of the sum: an instance, and the low bits that need no adder.
 
         Where these are all bits of ``out`` and it may be driven, it is, and returned.
@@ -219,7 +220,7 @@ class _Pending:
 
     def _instance(
         self,
-        m: Module,
+        site: Site,
         out: Signal,
         drives: bool,
         low: Value,
@@ -230,14 +231,15 @@ class _Pending:
         whole = drives and not len(low) and width == len(out)
         upper = out if whole else Signal(width - len(low), name=out.name + parts.ADDER[0])
         name = out.name + parts.ADDER[1]
-        m.submodules[name] = Instance(LIBRARY[self.node.op], **pins, o_y=upper)
+        kind = parts.library_module(site.top, self.node.op)
+        site.m.submodules[name] = Instance(kind, **pins, o_y=upper)
         return out if whole else _as(Cat(low, upper), self.node.type.signed)
 
 
 class _Sum(_Pending):
     """A sum3."""
 
-    def build(self, m: Module, out: Signal, width: int, drives: bool) -> Value:
+    def build(self, site: Site, out: Signal, width: int, drives: bool) -> Value:
         width = min(width, self.node.type.width)
         form = sum3_form(self.node, width)
         if form is None:
@@ -246,7 +248,7 @@ class _Sum(_Pending):
         low = _copied(form, self.args, copied)
         if copied == width:
             return _as(low, self.node.type.signed)
-        return self._instance(m, out, drives, low, width, _pins(form, self.args, copied))
+        return self._instance(site, out, drives, low, width, _pins(form, self.args, copied))
 
     def _in_turn(self, width: int) -> Value:
         """The sum by ordinary adders, where constants find no room in one of three operands."""
@@ -295,7 +297,7 @@ def _pins(form: Sum3Form, args: Sequence[Value], copied: int) -> dict[str, Any]:
 class _Row(_Pending):
     """A booth."""
 
-    def build(self, m: Module, out: Signal, width: int, drives: bool) -> Value:
+    def build(self, site: Site, out: Signal, width: int, drives: bool) -> Value:
         a, x, d = self.args
         start, factor, code = (arg.type for arg in self.node.args)
         exp, width = self.node.type.exp, min(width, self.node.type.width)
@@ -318,25 +320,26 @@ class _Row(_Pending):
             if v.shape().signed:
                 pins[f"p_{name.upper()}_SIGNED"] = 1
         pins["i_d"] = _fit(_aligned(d, code, 0), 3)
-        return self._instance(m, out, drives, low, width, pins)
+        return self._instance(site, out, drives, low, width, pins)
 
 
 @emits(SUM3, BOOTH)
-def _added(m: Module, node: Node, out: Signal | None, *args: Value) -> Value | _Pending | None:
+def _added(site: Site, node: Node, out: Signal | None, *args: Value) -> Value | _Pending | None:
     pending = (_Sum if node.op is SUM3 else _Row)(node, args)
     if out is None:
         return pending
-    value = pending.build(m, out, node.type.width, drives=True)
+    value = pending.build(site, out, node.type.width, drives=True)
     return None if value is out else value
 
 
 @emits(TABLE)
-def _table(m: Module, node: Node, out: Signal, a: Value) -> None:
+def _table(site: Site, node: Node, out: Signal, a: Value) -> None:
     entries, lo, step, _ = node.attrs
     t = node.args[0].type
     live = {n: entries[(n << (t.exp - step)) - lo] for n in range(t.lo, t.hi + 1)}
     # Values that cannot occur take the most common entry, and so need no case of their own.
     usual = Counter(live.values()).most_common(1)[0][0]
+    m = site.m
     with m.Switch(a.as_unsigned()):
         for n, entry in live.items():
             if entry != usual:
@@ -347,7 +350,7 @@ def _table(m: Module, node: Node, out: Signal, a: Value) -> None:
 
 
 @emits(AND, OR, XOR)
-def _bitwise(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
+def _bitwise(site: Site, node: Node, out: Signal, a: Value, b: Value) -> Value:
     a, b = (_fit(x, node.type.width) for x in _pair(node, a, b))
     if node.op is AND:
         return a & b
@@ -360,6 +363,7 @@ def _bitwise(m: Module, node: Node, out: Signal, a: Value, b: Value) -> Value:
 def _elaborate(module: parts.Module) -> tuple[Module, list[Value]]:
     """The Amaranth module of a layer and its ports, in order."""
     m = Module()
+    site = Site(m, module.top)
     clock = m.domains.sync = ClockDomain("sync", reset_less=True)
     value: dict[Node, Value] = {}
     for node in module.graph.nodes:
@@ -371,11 +375,11 @@ def _elaborate(module: parts.Module) -> tuple[Module, list[Value]]:
             continue
         args = [value[arg] for arg in node.args]
         if name is None:
-            value[node] = RULES[node.op](m, node, None, *args)
+            value[node] = RULES[node.op](site, node, None, *args)
             continue
         out = value[node] = Signal(shape, name=name, reset_less=True)
         if node.op is not INPUT:
-            result = RULES[node.op](m, node, out, *args)
+            result = RULES[node.op](site, node, out, *args)
             if result is not None:
                 m.d.comb += out.eq(result)
     ends = [*module.graph.inputs, *module.graph.outputs]
@@ -455,20 +459,17 @@ class AmaranthBackend:
         emitted = verilog_top.assemble(plan(graph, interface, info), convert)
         used = {node.op for node in graph.nodes}
         files = {}
-        for name in (name for op, name in LIBRARY.items() if op in used):
-            text = (asset_folder("rtl_templates") / f"{name}.v").read_text()
-            module = f"{emitted.top}_{name}"
-            files[f"{module}.v"] = headers.library(info, module, emitted.top) + text
-        files |= emitted.files
-        return replace(emitted, files={n: _own(t, emitted.top) for n, t in files.items()})
+        for op in (op for op in parts.LIBRARY if op in used):
+            module = parts.library_module(emitted.top, op)
+            files[f"{module}.v"] = headers.library(info, module, emitted.top) + _library(op, module)
+        return replace(emitted, files={**files, **emitted.files})
 
 
-def _own(text: str, top: str) -> str:
-    """``text`` with the modules of the library under names of this core's.
-
-    Two cores in one design, perhaps of two versions of this package, share no module.
-    """
-    return _USE.sub(rf"\1{top}_\2", text)
+def _library(op: Op, module: str) -> str:
+    """The text of a module of the library, which begins ``module NAME``, under this name."""
+    text = (asset_folder("rtl_templates") / f"{parts.LIBRARY[op]}.v").read_text()
+    comments, _, rest = text.partition(f"module {parts.LIBRARY[op]} ")
+    return f"{comments}module {module} {rest}"
 
 
 BACKEND = AmaranthBackend()
