@@ -9,7 +9,7 @@ import jinja2
 
 from hgq_rtl.assets import asset_folder
 from hgq_rtl.report.measured import Measured
-from hgq_rtl.report.table import remarks, slowest_path
+from hgq_rtl.report.table import period_ps, remarks, slowest_path, stages
 
 Facts = Mapping[str, Any]
 
@@ -32,18 +32,14 @@ def comparison(designs: Sequence[Facts]) -> str:
 
 def _shown(facts: Facts) -> dict[str, Any]:
     """The facts with what a template should not have to work out."""
-    period = round(facts["clock_ns"] * 1000)
     layers = facts["layers"]
     ebops = facts.get("ebops") or {}
     history = facts.get("history") or {}
     return {
         **facts,
-        "period_ps": period,
+        "period_ps": period_ps(facts),
         "accuracy": accuracy(facts),
-        "stages": [
-            {"stage": n, "delay_ps": delay, "slack_ps": period - delay}
-            for n, delay in enumerate(facts["stage_delays_ps"])
-        ],
+        "stages": stages(facts),
         "slowest_path": slowest_path(facts["worst_stage"]) if facts["worst_stage"]["path"] else "",
         "remarks": [text.plain for text in remarks(facts)],
         "most_luts": max((layer["luts"] for layer in layers), default=0) or 1,

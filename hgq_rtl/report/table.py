@@ -37,7 +37,6 @@ class Report:
 def headline(facts: Mapping[str, Any]) -> Iterator[Text]:
     """Name, device, clock and the numbers that matter."""
     worst = facts["worst_stage"]
-    period = round(facts["clock_ns"] * 1000)
     yield Text(f"{facts['name']} on {facts['device']}, {facts['clock_ns']:g} ns", style="bold")
     yield Text(
         f"{facts['luts']} LUT (estimate), {facts['flip_flops']} FF, "
@@ -45,11 +44,25 @@ def headline(facts: Mapping[str, Any]) -> Iterator[Text]:
         f"a result every clock"
     )
     yield Text(
-        f"worst stage {worst['stage']}: {worst['delay_ps']} ps of {period} ps "
+        f"worst stage {worst['stage']}: {worst['delay_ps']} ps of {period_ps(facts)} ps "
         f"(slack {worst['slack_ps']} ps, estimate)"
     )
     if worst.get("path"):
         yield Text(f"  {slowest_path(worst)}")
+
+
+def period_ps(facts: Mapping[str, Any]) -> int:
+    """The clock period in whole picoseconds."""
+    return round(float(facts["clock_ns"]) * 1000)
+
+
+def stages(facts: Mapping[str, Any]) -> list[dict[str, int]]:
+    """Of every stage its number, its delay, and what the clock leaves of it, in picoseconds."""
+    period = period_ps(facts)
+    return [
+        {"stage": number, "delay_ps": delay, "slack_ps": period - delay}
+        for number, delay in enumerate(facts["stage_delays_ps"])
+    ]
 
 
 def slowest_path(worst: Mapping[str, Any]) -> str:
@@ -93,9 +106,8 @@ def stage_table(facts: Mapping[str, Any]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("stage", "delay, ps", "slack, ps"):
         table.add_column(column, justify="right")
-    period = round(facts["clock_ns"] * 1000)
-    for stage, delay in enumerate(facts["stage_delays_ps"]):
-        table.add_row(str(stage), str(delay), str(period - delay))
+    for stage in stages(facts):
+        table.add_row(*(str(stage[key]) for key in ("stage", "delay_ps", "slack_ps")))
     return table
 
 
