@@ -43,7 +43,7 @@ class Reference:
     def one_batch(self, inputs: list[Any]) -> list[Array]:
         """As a call, for one batch; compiled once per shape, for many calls with few samples."""
         data = [self._cast(x) for x in inputs]
-        with precision(self.float64):
+        with precision(self.float64), _keras_errors(self.model, len(data[0])):
             outputs = self._forward(_structured(self.model, data))
             return [np.asarray(y, dtype=np.float64) for y in outputs]
 
@@ -71,7 +71,7 @@ class Reference:
         data = [self._cast(x) for x in inputs]
         with precision(self.float64):
             forward = compiled(lambda x: keras.tree.flatten(model(x)), model.variables)
-            with _keras_errors(model):
+            with _keras_errors(model, len(data[0])):
                 batches = [
                     [np.asarray(y, dtype=np.float64) for y in forward(_structured(model, part))]
                     for part in _batches(data, batch_size)
@@ -80,13 +80,14 @@ class Reference:
 
 
 @contextmanager
-def _keras_errors(model: keras.Model) -> Iterator[None]:
+def _keras_errors(model: keras.Model, samples: int) -> Iterator[None]:
     """Say that it was Keras that could not compute the model."""
     try:
         yield
     except (ValueError, TypeError) as error:  # what Keras and its backends raise for bad shapes
+        many = "several samples" if samples > 1 else "one sample"
         raise LoweringError(
-            "Keras itself cannot compute the model for several samples",
+            f"Keras itself cannot compute the model for {many}",
             received=f"{type(error).__name__}: {str(error).strip()}",
             where=f"model '{model.name}'",
             hint="Shapes in it must leave the batch axis open, with -1 or None",

@@ -139,6 +139,17 @@ def test_a_shape_of_one_sample_is_named():
     assert text.endswith("Shapes in it must leave the batch axis open, with -1 or None.")
 
 
+@pytest.mark.parametrize(("samples", "many"), [(1, "one sample"), (3, "several samples")])
+def test_a_number_of_samples_in_a_shape_is_named(samples, many):
+    two = model(lambda x: ops.reshape(q()(x), (2, 3)), (3,), name="two")
+    with pytest.raises(LoweringError) as error:
+        Reference(two).one_batch([np.zeros((samples, 3))])
+    text = str(error.value)
+    said = f"model 'two': Keras itself cannot compute the model for {many}.\n  Received: "
+    assert text.startswith(said)
+    assert text.endswith("Shapes in it must leave the batch axis open, with -1 or None.")
+
+
 def test_keras_itself_refuses_outputs_that_no_input_reaches():
     x, y = keras.Input((3,)), keras.Input((3,))
     with pytest.raises(ValueError, match="connected"):
