@@ -28,7 +28,11 @@ from hgq_rtl.ir.ops import (
     XOR,
     cast,
     constant,
+    restrict,
 )
+
+_TREE = 256
+"""Nodes of a tree of maxima that are looked at."""
 
 
 def simplify(graph: Graph) -> Graph:
@@ -113,7 +117,26 @@ def _add(build: Builder, node: Node) -> Node | None:
         n, exp = b.attrs
         with build.at(build.origins.get(a, "")):
             return _with_bias(build, a.args, a.attrs, Fixed(-n, -n, exp) if sub else b.type)
+    if sub and (_is_over(MAX, a, b) or _is_over(MIN, b, a)):
+        return restrict(build, node, Fixed(0, node.type.hi, node.type.exp))
     return None if sub else _ordered(build, node)
+
+
+def _is_over(op: Op, node: Node, leaf: Node) -> bool:
+    """Whether ``leaf`` is among the arguments of a tree of one operation; large trees are cut.
+
+    The distance between the two is then known to be of one sign.
+    """
+    if node.op is not op:
+        return False
+    seen, todo = {node}, [node]
+    while todo and len(seen) < _TREE:
+        new = [arg for arg in todo.pop().args if arg not in seen]
+        if leaf in new:
+            return True
+        seen.update(new)
+        todo.extend(arg for arg in new if arg.op is op)
+    return False
 
 
 def _unshift(build: Builder, node: Node, bits: int) -> Node:

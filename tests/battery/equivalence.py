@@ -83,14 +83,18 @@ def _random_node(draw, build, pool):
         return draw(st.sampled_from(pool[-8:]))
 
     kind = draw(st.sampled_from(
-        ["add", "add", "sub", "dot", "mul", "max", "min", "relu", "clamp", "mux", "lt", "eq",
-         "cast", "cast", "round", "shift", "const", "table", "and", "or", "xor"]
+        ["add", "add", "sub", "apart", "dot", "mul", "max", "min", "relu", "clamp", "mux", "lt",
+         "eq", "cast", "cast", "round", "shift", "const", "table", "and", "or", "xor"]
     ))  # fmt: skip
     a, b = pick(), pick()
     if a.type.width > 40 or b.type.width > 40:
         kind = "cast"
     if kind in ("add", "sub"):
         return build(ADD, a, b, sub=kind == "sub")
+    if kind == "apart":  # an extremum and what it is taken over
+        extremum = build(draw(st.sampled_from([MAX, MIN])), build(MAX, a, b), pick())
+        pair = [extremum, draw(st.sampled_from([a, b]))]
+        return build(ADD, *(pair if draw(st.booleans()) else reversed(pair)), sub=True)
     if kind == "dot":
         args = tuple(dict.fromkeys([a, b, pick()]))
         weights = tuple(draw(st.integers(-20, 20)) for _ in args)

@@ -11,7 +11,7 @@ from hgq_rtl.errors import PassError
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder
-from hgq_rtl.ir.ops import ADD, CAST, DOT, INPUT, MAX, ROUND, SHIFT, SUM3, cast, constant
+from hgq_rtl.ir.ops import ADD, CAST, DOT, INPUT, MAX, MIN, ROUND, SHIFT, SUM3, cast, constant
 from hgq_rtl.ir.text import to_text
 from hgq_rtl.ir.verify import NATIVE, verify
 from hgq_rtl.passes.cmvm import cmvm
@@ -138,6 +138,20 @@ def test_simplify_finds_the_input_itself(make):
     result = simplify(graph)
     assert_equivalent(graph, result)
     assert result.outputs[0] is x
+
+
+@pytest.mark.parametrize("op", [MAX, MIN])
+def test_simplify_knows_the_sign_of_a_distance_to_an_extremum(op):
+    build = Builder()
+    a, b, c = ins = inputs(build, S4, S4, S4)
+    pair = [build(op, build(op, a, b), c), b]
+    distance = build(ADD, *(pair if op is MAX else pair[::-1]), sub=True)
+    graph = single(build, ins, distance)
+    assert distance.type == Fixed(-15, 15, 0)
+    result = narrow(simplify(graph))
+    assert_equivalent(graph, result)
+    assert result.outputs[0].type == Fixed(0, 15, 0)
+    assert [n.type.width for n in result.nodes if n.op is ADD] == [5]
 
 
 def test_narrow_cuts_adders_behind_a_wrapping_cast():
