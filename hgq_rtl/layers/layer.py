@@ -29,9 +29,10 @@ import numpy as np
 from keras import ops
 
 from hgq_rtl.errors import LoweringError
+from hgq_rtl.layers import inputs
 from hgq_rtl.layers.compiled import compiled
 from hgq_rtl.layers.config import checked_resource, layer_default
-from hgq_rtl.layers.luts import SATURATION
+from hgq_rtl.layers.luts import LIMIT
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig, as_config
 from hgq_rtl.quantizers.exact import to_numpy
 from hgq_rtl.quantizers.noise import Noisy
@@ -150,23 +151,29 @@ class QLayer(Noisy):
         """An estimate of the LUT6s of one copy of the layer, as a scalar with gradients."""
         return self.luts_per_ebop * self.compute_ebops()
 
-    def saturation_luts(self) -> Any:
-        """LUTs of a saturating input quantizer; what quantizes a model's input is the host."""
-        if (
-            self._reads_model_input()
-            or self.iq.is_dummy
-            or not self.iq.config.get("overflow_mode", "").startswith("SAT")
-        ):
-            return 0.0
-        shape = (1, *(n or 1 for n in self.input_shape_built[1:]))
-        return SATURATION * ops.sum(ops.broadcast_to(self.iq.true_bits(shape), shape))
+    def signal_bits(self) -> Any:
+        """Bits of the input in hardware, with gradients, of its shape with batch size 1."""
+        return self.hardware_bits(0, self.iq, self.input_shape_built)
 
-    def _reads_model_input(self) -> bool:
-        return any(
-            isinstance(tensor._keras_history.operation, keras.layers.InputLayer)
-            for node in self._inbound_nodes
-            for tensor in node.input_tensors
-        )
+    def hardware_bits(self, n: int, quantizer: Quantizer, input_shape: Any) -> Any:
+        """The same for the ``n``-th of several inputs. Behind ReLU there is no sign."""
+        shape = (1, *(size or 1 for size in input_shape[1:]))
+        return ops.broadcast_to(quantizer.true_bits(shape, inputs.is_relu(self, n)), shape)
+
+    def limit_luts(self, n: int = 0, quantizer: Quantizer | None = None, shape: Any = None) -> Any:
+        """LUTs of what limits the ``n``-th input: saturation, or a ReLU in front.
+
+        A ReLU is shared by all that read it. What quantizes a model's input is the host.
+        """
+        quantizer = quantizer or self.iq
+        if quantizer.is_dummy or inputs.is_from_host(self, n):
+            return 0.0
+        each = LIMIT
+        if not quantizer.config.get("overflow_mode", "").startswith("SAT"):
+            if not inputs.is_relu(self, n):
+                return 0.0
+            each /= inputs.readers(self, n)
+        return each * ops.sum(self.hardware_bits(n, quantizer, shape or self.input_shape_built))
 
     def finish(self, y: Any, training: bool) -> Any:
         """Quantize the output ``y``; in training also add the cost of the layer to the loss."""

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from hgq_rtl.errors import ConfigError, LoweringError
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 COST = 1e-4
 """EBOPs of one bit of one table entry, as in HGQ2, which calls it a placeholder."""
+PLACES = 9
+"""How many values of the input are looked at for the range of a function."""
 
 
 def reproducible(function: Callable[..., Any], *tensors: Any) -> Any:
@@ -179,10 +182,28 @@ class QUnaryFunctionLUT(QLayer):
         return COST * ops.sum(ops.power(2.0, bits) * out)
 
     def compute_luts(self) -> Any:
-        """One table per element, behind its quantizer."""
-        shape = (1, *(n or 1 for n in self.input_shape_built[1:]))
-        address, out = (ops.broadcast_to(q.true_bits(shape), shape) for q in (self.iq, self.oq))
-        return table_luts(address, out) + self.saturation_luts()
+        """One table per element, behind what limits its input."""
+        address = self.signal_bits()
+        out = ops.broadcast_to(self.oq.true_bits(address.shape), address.shape)
+        constant = ops.stop_gradient(ops.maximum(out - self.value_bits(address.shape, out), 0.0))
+        return table_luts(address, out - constant) + self.limit_luts()
+
+    def value_bits(self, shape: tuple[int, ...], declared: Any) -> Any:
+        """Output bits that the function can set, by its values in a few places; else ``declared``.
+
+        Of what the quantizer can hold, tanh leaves integer bits constant, and sigmoid the sign.
+        """
+        ends, grid = self.iq.ends(shape), self.oq.ends(shape)
+        if ends is None or grid is None:
+            return declared
+        (lo, hi, _), (_, _, step) = ends, grid
+        places = np.linspace(0.0, 1.0, PLACES).reshape(-1, *(1,) * (len(shape) - 1))
+        x = ops.broadcast_to(lo + (hi - lo) * ops.cast(places, lo.dtype), (PLACES, *shape[1:]))
+        y = self.oq(self.function(x, *(ops.convert_to_tensor(p) for p in self.parameters())))
+        top, low = (ops.max(v, axis=0, keepdims=True) / step for v in (y, -y))
+        width = ops.ceil(ops.log2(ops.maximum(ops.maximum(top + 1.0, low), 1.0)))
+        width = width + ops.cast(low > 0, width.dtype)
+        return ops.where(width >= 0, width, declared)  # not where the function has no value
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the input shape."""

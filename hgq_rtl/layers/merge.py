@@ -120,6 +120,12 @@ class _QMerge(QMultiInput):
         shape = (1, *(n or 1 for n in out[1:]))
         return ops.sum(self.cost([ops.broadcast_to(b, shape) for b in _aligned(self.input_bits())]))
 
+    def compute_luts(self) -> Any:
+        """The merge, and what limits its inputs."""
+        pairs = zip(self.iqs, self.input_shape_built, strict=True)
+        limits = [self.limit_luts(n, iq, shape) for n, (iq, shape) in enumerate(pairs)]
+        return super().compute_luts() + sum(limits)
+
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the broadcast shape."""
         rank = max(len(shape) for shape in input_shape)

@@ -202,22 +202,21 @@ class QWeighted(QLayer):
         return ebops * (1.0 if parallel < 0 else parallel / self.positions)
 
     def compute_luts(self) -> Any:
-        """Adders for every nonzero digit of the kernel, fewer by what they share; saturation."""
+        """Adders for every nonzero digit of the kernel, fewer by what they share; limits."""
         kernel = self.qkernel
         digits = self.kq.digits(ops.convert_to_tensor(kernel))
-        shape = (1, *(n or 1 for n in self.input_shape_built[1:]))
-        bits = ops.broadcast_to(self.iq.true_bits(shape), shape)
+        bits = self.signal_bits()
         live = ops.cast(ops.stop_gradient(bits) > 0, bits.dtype)
         outputs = math.prod(self.bias_shape) * self.positions
         luts = constant_product_luts(
             self.product_bits(bits, digits),
             self.product_bits(live, digits),
-            math.prod(shape),
+            math.prod(bits.shape),
             outputs,
         )
         parallel = self.parallelization_factor
         luts = luts * (1.0 if parallel < 0 else parallel / self.positions)
-        return luts + self.saturation_luts()
+        return luts + self.limit_luts()
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""

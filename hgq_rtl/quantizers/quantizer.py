@@ -11,7 +11,7 @@ from keras import ops
 
 from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.quantizers.config import QuantizerConfig
-from hgq_rtl.quantizers.exact import signed_digits, to_numpy
+from hgq_rtl.quantizers.exact import bounds, pow2, signed_digits, to_numpy
 from hgq_rtl.quantizers.fixed_point import KBI, KIF, FixedPoint
 from hgq_rtl.quantizers.minifloat import Minifloat
 from hgq_rtl.quantizers.recording import Records, active_records
@@ -243,15 +243,31 @@ class Quantizer(keras.layers.Layer):
             return ops.zeros((1,) * len(shape), self.compute_dtype)
         return self.format.bits(shape)
 
-    def true_bits(self, shape: tuple[int, ...]) -> Any:
-        """As ``bits``, but with every sign: the bits of a signal in hardware."""
+    def true_bits(self, shape: tuple[int, ...], positive: bool = False) -> Any:
+        """As ``bits``, but with every sign: the bits of a signal in hardware.
+
+        ``positive``: what is quantized has no negative values, so that the sign is a constant.
+        """
         bits = self.bits(shape)
-        if self.is_dummy or "k0" not in self.config or self.overflow_mode == "SAT":
+        counted = self.overflow_mode == "SAT"
+        if self.is_dummy or "k0" not in self.config or counted != positive:
             return bits
         sign = self.format._sign()
         if sign.shape:
             sign = self.format.mapper.to_tensor(sign, shape)
-        return bits + ops.where(bits > 0, sign, 0.0)
+        sign = ops.where(bits > 0, sign, 0.0)
+        return bits - sign if positive else bits + sign
+
+    def ends(self, shape: tuple[int, ...]) -> tuple[Any, Any, Any] | None:
+        """Least and largest value and step, to broadcast to ``shape``; None unless fixed-point."""
+        fmt = self.format
+        if not isinstance(fmt, FixedPoint):
+            return None
+        i = ops.round(fmt._i)
+        widths = fmt._sign(), i, fmt.fraction(i)
+        k, i, f = (fmt.mapper.to_tensor(v, shape) if v.shape else v for v in widths)
+        lo, hi = bounds(k, ops.maximum(i, -f), f, self.overflow_mode, self.compute_dtype)
+        return lo, hi, pow2(-f, self.compute_dtype)
 
     def digits(self, x: Any) -> Any:
         """Nonzero signed digits of each element of ``x``, a tensor that is quantized already.

@@ -4,12 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from hgq_rtl.config import LayerConfigScope, QuantizerConfig
+from hgq_rtl.config import LayerConfigScope, QuantizerConfig, QuantizerConfigScope
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers import QAdd, QDense, QUnaryFunctionLUT
-from hgq_rtl.layers.luts import SATURATION
+from hgq_rtl.layers.luts import LIMIT
+from hgq_rtl.layers.merge import ADDER
 from hgq_rtl.quantizers import Quantizer
 from hgq_rtl.quantizers.exact import signed_digits, to_numpy
+from hgq_rtl.timing.model import load_device
 from hgq_rtl.utils import total_ebops, total_luts
 from tests.quantizers.helpers import differentiated
 
@@ -50,18 +52,77 @@ def test_gradient_reaches_all_widths():
     assert (gradient > 0).all()
 
 
-def test_tables_double_with_each_bit_beyond_six():
-    def luts(bits):
-        iq = QuantizerConfig("kif", k0=0, i0=bits, f0=0, overflow_mode="SAT_SYM", trainable=False)
-        oq = QuantizerConfig("kif", "table", i0=0, f0=3, overflow_mode="SAT")
-        layer = QUnaryFunctionLUT("tanh", iq_conf=iq, oq_conf=oq)
-        layer.build((None, 2))
-        return layer.luts
+def table(bits, activation="tanh", **out):
+    """Two tables of inputs of ``bits`` bits without sign; ``out``: the format of their entries."""
+    iq = QuantizerConfig("kif", k0=0, i0=bits, f0=0, overflow_mode="SAT_SYM", trainable=False)
+    oq = QuantizerConfig("kif", "table", **{"k0": 0, "i0": 0, "f0": 3, **out}, overflow_mode="SAT")
+    layer = QUnaryFunctionLUT(activation, iq_conf=iq, oq_conf=oq)
+    layer.build((None, 2))
+    return layer
 
-    saturation = [2 * SATURATION * n for n in (6, 7, 9)]
-    tables = [2 * 4 * n for n in (1, 2, 8)]
-    assert [luts(n) for n in (6, 7, 9)] == pytest.approx(np.add(tables, saturation))
-    assert luts(3) - 2 * SATURATION * 3 == pytest.approx(2 * 4 / 2)
+
+def test_tables_double_with_each_bit_beyond_six():
+    sizes = {1: 0, 2: 1, 5: 1, 6: 1, 7: 2, 9: 8}  # LUTs for each output bit, as the devices have
+    device = load_device("xcvu13p-2")
+    assert {n: device.table_luts[n] for n in sizes} == sizes
+    for n, size in sizes.items():
+        assert table(n).luts == pytest.approx(2 * 3 * size + 2 * LIMIT * n)
+
+
+@pytest.mark.parametrize(
+    ("activation", "bits"),
+    # Of 0 to 63, in eighths, kept below 16; the arc cosine has no value at most places.
+    [("tanh", 4), ("sigmoid", 4), ("linear", 7), (keras.ops.arccos, 8)],
+)
+def test_bits_that_a_function_leaves_constant_are_no_tables(activation, bits):
+    layer = table(6, activation, k0=1, i0=4)
+    assert layer.luts == pytest.approx(2 * bits + 2 * LIMIT * 6)
+
+
+def test_gradient_of_tables_of_few_bits():
+    layer = QUnaryFunctionLUT("tanh")
+    layer.build((None, 2))
+    for f in (0.0, 2.0, 6.0):
+        layer.iq.format._f.assign(np.full(layer.iq.format._f.shape, f))
+        variables = [layer.iq.format._f, layer.oq.format._b]
+        _, gradients, _ = differentiated(layer.compute_luts, variables, (), np.float32(1))
+        assert all((np.asarray(g) > 0).all() for g in gradients), f
+
+
+def limits(mode, *between, activation="relu"):
+    """A layer behind one of three units and other layers, and behind these alone."""
+    with QuantizerConfigScope(place="datalane", overflow_mode=mode, k0=1, i0=2, f0=3):
+        last = QDense(2)
+        first = [] if activation is None else [QDense(3, activation=activation)]
+        keras.Sequential([keras.Input((3,)), *first, *between, last])
+    return last
+
+
+def test_limits_take_luts_for_each_kept_bit():
+    """Of three inputs of a sign and five bits; ReLU takes the sign away."""
+    moved = keras.layers.Reshape((3, 1)), keras.layers.Flatten()
+    for mode in ("WRAP", "SAT", "SAT_SYM"):
+        for between in ((), moved, (keras.layers.Dropout(0.5),)):
+            behind = limits(mode, *between)
+            assert np.sum(to_numpy(behind.signal_bits())) == 3 * 5
+            assert float(behind.limit_luts()) == pytest.approx(LIMIT * 3 * 5)
+        for between in ((), (keras.layers.ReLU(negative_slope=0.5),)):
+            linear = limits(mode, *between, activation="linear")
+            assert np.sum(to_numpy(linear.signal_bits())) == 3 * 6
+            expected = 0 if mode == "WRAP" else LIMIT * 3 * 6
+            assert float(linear.limit_luts()) == pytest.approx(expected)
+        assert float(limits(mode, *moved, activation=None).limit_luts()) == 0  # the host's
+    relu = limits("WRAP", keras.layers.ReLU(), activation="linear")
+    assert float(relu.limit_luts()) == pytest.approx(LIMIT * 3 * 5)
+
+
+def test_a_relu_is_shared_by_its_readers():
+    x = keras.Input((3,))
+    y = QDense(3, activation="relu")(x)
+    add = QAdd()
+    keras.Model(x, add([y, QDense(3)(y)]))
+    bits = np.sum(to_numpy(add.iqs[0].true_bits((1, 3), positive=True)) * np.ones((1, 3)))
+    assert add.luts - float(add.compute_ebops()) / ADDER == pytest.approx(LIMIT * bits / 2)
 
 
 def test_loss_of_the_chosen_resource():
