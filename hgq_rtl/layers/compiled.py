@@ -1,9 +1,10 @@
-"""Run functions of Keras variables as one compiled program."""
+"""Functions of Keras variables as compiled programs."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -17,10 +18,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 faster to code that is little slower. They are no part of JAX's interface."""
 
 
-def compiled(
-    function: Callable[..., Any], variables: list[Any], effort: str = "best"
-) -> Callable[..., Any]:
-    """``function`` of tensors, compiled where the backend can do so from outside.
+class Program:
+    """A function of tensors, compiled where the backend can do so from outside.
 
     ``variables``: what the function reads; their values are passed in at every call, and
     assignments inside are discarded. ``effort``: "best"; "good", which compiles in two thirds of
@@ -28,16 +27,41 @@ def compiled(
     Backends other than JAX run it eagerly.
     """
 
-    def run(values: list[Any], *args: Any) -> Any:
-        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
-            return function(*args)
+    def __init__(
+        self, function: Callable[..., Any], variables: list[Any], effort: str = "best"
+    ) -> None:
+        def run(values: list[Any], *args: Any) -> Any:
+            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+                return function(*args)
 
-    if keras.backend.backend() != "jax":
-        return lambda *args: run([v.value for v in variables], *args)
-    import jax
+        self._variables = variables
+        self._run: Any = run
+        self._compiling: Future[Any] | None = None
+        if keras.backend.backend() == "jax":
+            import jax
 
-    jitted = jax.jit(run, compiler_options=_known(effort))
-    return lambda *args: jitted([v.value for v in variables], *args)
+            self._run = jax.jit(run, compiler_options=_known(effort))
+
+    def __call__(self, *args: Any) -> Any:
+        """Run it, compiled for the shapes of ``args``."""
+        if self._compiling is not None:
+            self._compiling.result()
+            self._compiling = None
+        return self._run([v.value for v in self._variables], *args)
+
+    def prepare(self, *args: Any) -> Any:
+        """Begin to compile for arguments of these shapes, in another thread.
+
+        Returns what has the shapes of the result, None on backends other than JAX. The function
+        itself runs here and now, on tensors without values.
+        """
+        if keras.backend.backend() != "jax":
+            return None
+        lowered = self._run.lower([v.value for v in self._variables], *args)
+        pool = ThreadPoolExecutor(1)
+        self._compiling = pool.submit(lowered.compile)
+        pool.shutdown(wait=False)
+        return lowered.out_info
 
 
 @functools.cache

@@ -30,7 +30,7 @@ from keras import ops
 
 from hgq_rtl.errors import LoweringError
 from hgq_rtl.layers import inputs
-from hgq_rtl.layers.compiled import compiled
+from hgq_rtl.layers.compiled import Program
 from hgq_rtl.layers.config import checked_resource, layer_default
 from hgq_rtl.layers.luts import LIMIT
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig, as_config
@@ -246,7 +246,7 @@ class QLayer(Noisy):
 
         Run one by one, the operations of a quantizer would each be compiled for each new shape.
         """
-        return compiled(function, self.variables)()
+        return Program(function, self.variables)()
 
     def exact(self, tensor: Any, what: str) -> NDArray[np.float64]:
         """``tensor`` as float64, exactly. Raises LoweringError for NaN and infinity."""

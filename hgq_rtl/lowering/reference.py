@@ -16,7 +16,7 @@ from hgq_rtl.fixed import Ints
 from hgq_rtl.ir.evaluate import evaluate_nodes
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.node import Node
-from hgq_rtl.layers.compiled import compiled
+from hgq_rtl.layers.compiled import Program
 from hgq_rtl.lowering.floats import precision
 from hgq_rtl.lowering.model import Lowered, LoweredLayer
 from hgq_rtl.lowering.naming import calls
@@ -49,7 +49,7 @@ class Reference:
 
     @cached_property
     def _forward(self) -> Any:
-        return compiled(lambda x: keras.tree.flatten(self.model(x)), self.model.variables)
+        return Program(lambda x: keras.tree.flatten(self.model(x)), self.model.variables)
 
     def _cast(self, x: Any) -> NDArray[Any]:
         """An input array as the model is given it."""
@@ -70,7 +70,7 @@ class Reference:
         # Not model.predict(): on its first call that runs every operation on its own.
         data = [self._cast(x) for x in inputs]
         with precision(self.float64):
-            forward = compiled(lambda x: keras.tree.flatten(model(x)), model.variables)
+            forward = Program(lambda x: keras.tree.flatten(model(x)), model.variables)
             with _keras_errors(model, len(data[0])):
                 batches = [
                     [np.asarray(y, dtype=np.float64) for y in forward(_structured(model, part))]

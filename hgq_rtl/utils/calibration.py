@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from hgq_rtl.layers.compiled import compiled
+from hgq_rtl.layers.compiled import Program
 from hgq_rtl.quantizers.exact import to_numpy
 from hgq_rtl.quantizers.recording import recording
 from hgq_rtl.utils.data import Batches
@@ -42,9 +42,9 @@ class Calibration:
         self._called: list[Any] = []  # formats in call order, known once the model has run
         self._formats: list[Any] = []  # the same, each once
         self._quantizers: list[Any] = []
-        self._forward: dict[str, Callable[..., Any]] = {}
-        self._settle = compiled(self._widths_and_ebops, self.variables, "quick")
-        self._luts = compiled(
+        self._forward: dict[str, Program] = {}
+        self._settle = Program(self._widths_and_ebops, self.variables, "quick")
+        self._luts = Program(
             lambda: [layer.compute_luts() for layer in self._counted()], self.variables, "quick"
         )
 
@@ -64,9 +64,9 @@ class Calibration:
         outputs: list[Any] = []
         # Floats that are not quantized may differ in their last bits: what is kept is as predicted.
         effort = "best" if keep else next(e for e, n in _BATCHES.items() if batches.count < n)
-        if effort not in self._forward:
-            self._forward[effort] = compiled(self._run, self.variables, effort)
         for x, rows in batches:
+            if effort not in self._forward:
+                self._forward[effort] = self._prepared(effort, x)
             y, extrema, live = self._forward[effort](x)
             found = [(to_numpy(lo), to_numpy(hi)) for lo, hi in extrema]
             merged = [
@@ -82,6 +82,18 @@ class Calibration:
         ranges = self._each_once(merged)
         self._formats = [q for q, _, _ in ranges]
         return Seen(joined, ranges, [q for q in self._quantizers if not alive[id(q)]])
+
+    def _prepared(self, effort: str, x: Any) -> Program:
+        """The forward program for batches like ``x``; it compiles while the next one is traced."""
+        forward = Program(self._run, self.variables, effort)
+        shapes = forward.prepare(x)
+        if shapes is not None and not self._formats:
+            blank = [(_zeros(lo), _zeros(hi)) for lo, hi in shapes[1]]
+            ranges = self._each_once(blank)
+            self._formats = [q for q, _, _ in ranges]
+            start = [(np.float32(0), np.float32(0))] * len(ranges)
+            self._settle.prepare([(lo, hi) for _, lo, hi in ranges], start)
+        return forward
 
     def settle(self, ranges: list[Any], start: list[Any]) -> bool:
         """Set k and i for ``ranges``, at least those of ``start``; whether any are new.
@@ -134,6 +146,10 @@ class Calibration:
             _, a, b = ranges.get(id(q), (q, lo, hi))
             ranges[id(q)] = q, np.minimum(lo, a), np.maximum(hi, b)
         return list(ranges.values())
+
+
+def _zeros(like: Any) -> Any:
+    return np.zeros(like.shape, like.dtype)
 
 
 def total_luts(model: Any) -> float:
