@@ -10,7 +10,7 @@ from hgq_rtl.ir.node import Node
 from hgq_rtl.ir.ops import INPUT
 from hgq_rtl.schedule.schedule import Schedule
 from hgq_rtl.timing.model import DelayModel
-from hgq_rtl.timing.timeline import Step, arrive, stage_of
+from hgq_rtl.timing.timeline import NEVER, Step, arrive, stage_of
 
 
 def clock_ps(clock_ns: float) -> int:
@@ -77,16 +77,18 @@ def shortest_clock(graph: Graph, model: DelayModel, stages: int) -> int:
         raise ScheduleError("a design has at least one stage", received=f"stages={stages}")
     steps = _steps(graph, model)
 
-    def fits(budget: int) -> bool:
+    def last(budget: int) -> int:
         highs: dict[Node, int] = {}
         arrive(steps, budget, {}, highs)
-        return all(stage_of(highs[node], budget) < stages for node in graph.outputs)
+        return max([highs[node] for node in graph.outputs], default=0)
 
-    takes = [transfer.cell + transfer.carry for _, _, transfer in steps]
-    low, high = max(takes, default=0), sum(takes)
+    slowest = max([transfer.cell + transfer.carry for _, _, transfer in steps], default=0)
+    # One stage holds everything; no stages hold more than their budgets together.
+    high = max(slowest, last(NEVER - 1))
+    low = max(slowest, -(-high // stages))
     while low < high:
         middle = (low + high) // 2
-        if fits(middle):
+        if stage_of(last(middle), middle) < stages:
             high = middle
         else:
             low = middle + 1
