@@ -50,17 +50,27 @@ def choose(key: Key, target: Target) -> AdderProgram:
     No output comes later than the slowest of our fastest network of adders plus the target's
     ``extra_levels``; this is measured on each program with the device's delays.
     """
-    matrix, _, _ = key
-    found: list[tuple[Measured, AdderProgram]] = []
-    for program in _candidates(key, target):
-        program.check(matrix)
-        found.append((measure(program, key, target), program))
+    measures = _Measures(key, target)
+    found = [(measures[program], program) for program in _candidates(key, target, measures)]
     # The first candidate shares only what costs no level.
     latest = found[0][0].delay + target.extra_levels * level_ps(target.device)
     return min((pair for pair in found if pair[0].delay <= latest), key=lambda p: p[0].luts)[1]
 
 
-def _candidates(key: Key, target: Target) -> Iterator[AdderProgram]:
+class _Measures(dict[AdderProgram, Measured]):
+    """What programs for a key take, each checked and measured once: many candidates are equal."""
+
+    def __init__(self, key: Key, target: Target) -> None:
+        super().__init__()
+        self.key, self.target = key, target
+
+    def __missing__(self, program: AdderProgram) -> Measured:
+        program.check(self.key[0])
+        self[program] = found = measure(program, self.key, self.target)
+        return found
+
+
+def _candidates(key: Key, target: Target, measures: _Measures) -> Iterator[AdderProgram]:
     matrix, inputs, levels = key
     extras = sorted({0, target.extra_levels})
     weights = sum(w != 0 for row in matrix for w in row)
@@ -74,10 +84,10 @@ def _candidates(key: Key, target: Target) -> Iterator[AdderProgram]:
     if max(abs(w) for row in matrix for w in row) < LARGEST_WEIGHT:
         for depth in extras:
             yield solve_with_da4ml(matrix, inputs, levels=levels, extra=depth)
-    yield from _with_tables(key, target, TABLE_BITS)
+    yield from _with_tables(key, measures, TABLE_BITS)
 
 
-def _with_tables(key: Key, target: Target, bits: int) -> Iterator[AdderProgram]:
+def _with_tables(key: Key, measures: _Measures, bits: int) -> Iterator[AdderProgram]:
     """All rows as tables; then only those that are cheaper so than what sharing needs for them."""
     matrix, inputs, levels = key
     if not any(t.width < bits for t in inputs):
@@ -88,10 +98,10 @@ def _with_tables(key: Key, target: Target, bits: int) -> Iterator[AdderProgram]:
 
     everywhere = solve([True] * len(matrix))
     yield everywhere
-    alone = measure(everywhere, key, target).private
+    alone = measures[everywhere].private
     tabled = [False] * len(matrix)
     for _ in range(MIXING_ROUNDS):
-        shared = measure(solve(tabled), key, target).private
+        shared = measures[solve(tabled)].private
         better = [t or a < s for t, a, s in zip(tabled, alone, shared, strict=True)]
         if better == tabled:
             return

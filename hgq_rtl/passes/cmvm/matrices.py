@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hgq_rtl.ir.graph import Graph, toposort
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import ADD, DOT, ROUND, SHIFT, constant, restrict
-from hgq_rtl.passes.cmvm.choose import Key, level_ps, measure
+from hgq_rtl.passes.cmvm.choose import Key, Measured, level_ps, measure
 from hgq_rtl.passes.cmvm.memo import solve
 from hgq_rtl.passes.cmvm.program import AdderProgram
 from hgq_rtl.passes.target import Target
@@ -90,7 +90,8 @@ class _Solver:
         self.build, self.target = build, target
         self.arrival: dict[Node, int] = {}
         self.solved: dict[Key, AdderProgram] = {}
-        """Equal matrices on equal inputs are solved once."""
+        self.measured: dict[Key, Measured] = {}
+        """Equal matrices on equal inputs are solved and measured once."""
 
     def rebuild(self, dots: Group, new: dict[Node, Node]) -> Iterator[tuple[Node, Node]]:
         """Pairs (dot, its replacement), for dots whose arguments are in ``new``."""
@@ -115,12 +116,10 @@ class _Solver:
         whole = self._system(dots, new)
         if not whole.inputs:
             return apart
-        separate = [
-            (measure(self._solve(s.key), s.key, self.target), s.first) for s in apart if s.inputs
-        ]
+        separate = [(self._measure(s.key), s.first) for s in apart if s.inputs]
         level = level_ps(self.target.device)
         latest = max(m.delay + level * (first - whole.first) for m, first in separate)
-        joint = measure(self._solve(whole.key), whole.key, self.target)
+        joint = self._measure(whole.key)
         cheaper = joint.luts < sum(m.luts for m, _ in separate)
         return [whole] if cheaper and joint.delay <= latest + level else apart
 
@@ -148,6 +147,11 @@ class _Solver:
         if key not in self.solved:
             self.solved[key] = solve(key, self.target)
         return self.solved[key]
+
+    def _measure(self, key: Key) -> Measured:
+        if key not in self.measured:
+            self.measured[key] = measure(self._solve(key), key, self.target)
+        return self.measured[key]
 
     def _finish(self, dot: Node, total: Node) -> Node:
         _, exp, bias, bias_exp = dot.attrs
