@@ -19,6 +19,7 @@ from hgq_rtl.cosim.golden import golden_vectors
 from hgq_rtl.emit.backend import CoreInfo, Emitted, emit
 from hgq_rtl.emulator import Native, load
 from hgq_rtl.errors import EmulatorError, ScheduleError
+from hgq_rtl.garbage import no_collection
 from hgq_rtl.ir.evaluate import evaluate
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
@@ -142,6 +143,7 @@ class Design:
         )
         return emit(self.scheduled, self.interface, info)
 
+    @no_collection()
     def write(
         self,
         out: str | PathLike[str],
@@ -191,6 +193,7 @@ class Design:
         return replace(write_project(core, out, force=force), reference=self.reference)
 
 
+@no_collection()
 def build_design(
     lowered: Graph,
     interface: Interface,

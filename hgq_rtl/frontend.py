@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from hgq_rtl import cache
 from hgq_rtl.errors import HgqRtlError, LoweringError
+from hgq_rtl.garbage import no_collection
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.text import from_text, to_text
@@ -51,6 +52,7 @@ class Source:
     """The outputs of the Keras model for inputs."""
 
 
+@no_collection()
 def lower(model: Any, inputs: Formats | None, check_samples: int, progress: Progress) -> Source:
     """The graph of a Keras model or a ``.keras`` file (also one that HGQ 2 saved).
 

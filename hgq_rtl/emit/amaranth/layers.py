@@ -6,10 +6,8 @@ recursively; shifts are concatenations, because ``<<`` costs a cell of its own.
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +23,7 @@ from hgq_rtl.emit.tidy import tidy
 from hgq_rtl.emit.yosys import write_verilog
 from hgq_rtl.errors import EmitError
 from hgq_rtl.fixed import Fixed, common_exp
+from hgq_rtl.garbage import no_collection
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.node import Node, Op
@@ -387,23 +386,11 @@ def _elaborate(module: parts.Module) -> tuple[Module, list[Value]]:
     return m, [clock.clk, *ports] if module.clocked else ports
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Amaranth makes millions of small objects that live on: looking for garbage takes a third."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
+@no_collection()
 def to_rtlil(module: parts.Module) -> str:
     """The module in the intermediate language of Yosys."""
-    with _no_collection():
-        m, ports = _elaborate(module)
-        return str(rtlil.convert(m, name=module.name, ports=ports, emit_src=False))
+    m, ports = _elaborate(module)
+    return str(rtlil.convert(m, name=module.name, ports=ports, emit_src=False))
 
 
 BATCH = 20_000
