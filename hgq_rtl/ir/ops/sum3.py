@@ -7,7 +7,7 @@ cost nothing where an operand has no bit of its own, and at the two carry inputs
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -55,19 +55,31 @@ class Sum3Form:
     @property
     def copied(self) -> int:
         """Low bits that one operand has alone, which are copied."""
-        starts = sorted(x.low for x in self.operands if x.bits)
-        if self.carries or not starts:
-            return 0
-        second = starts[1] if len(starts) > 1 else self.width
-        return min(second, next(_ones(self.offset), self.width), self.width)
+        return _copied(_starts(self.operands), self.offset, self.carries, self.width)
 
     @property
     def luts(self) -> int:
         """Bits that take a LUT: where at least two vary, the carry saved one bit below included."""
         one, two, _ = _varying(self.operands, self.width)
-        above = full(self.width) >> self.copied << self.copied
-        carried = ((two | (one & self.offset)) & above) << 1
-        return ((two | (one & carried)) & above).bit_count()
+        return _luts(one, two, self.offset, self.copied, self.width)
+
+
+def _starts(operands: Iterable[Operand]) -> list[int]:
+    return sorted([x.low for x in operands if x.bits])
+
+
+def _copied(starts: list[int], offset: int, carries: int, width: int) -> int:
+    if carries or not starts:
+        return 0
+    constant = (offset & -offset).bit_length() - 1 if offset else width
+    return min(starts[1] if len(starts) > 1 else width, constant, width)
+
+
+def _luts(one: int, two: int, offset: int, copied: int, width: int) -> int:
+    """``one`` and ``two``: masks of the bits in which that many operands vary."""
+    above = full(width) >> copied << copied
+    carried = ((two | (one & offset)) & above) << 1
+    return ((two | (one & carried)) & above).bit_count()
 
 
 def _varying(operands: tuple[Operand, ...], width: int) -> tuple[int, int, int]:
@@ -80,14 +92,6 @@ def _varying(operands: tuple[Operand, ...], width: int) -> tuple[int, int, int]:
         two |= one & bits
         one |= bits
     return one, two, three
-
-
-def _ones(n: int) -> Iterator[int]:
-    """The positions of the ones of ``n``, lowest first."""
-    while n:
-        low = n & -n
-        yield low.bit_length() - 1
-        n ^= low
 
 
 def sum3_form(node: Node, width: int | None = None) -> Sum3Form | None:
@@ -115,21 +119,22 @@ def _form(types: tuple[Fixed, ...], attrs: Attrs, width: int) -> Sum3Form | None
         if t.signed:
             ways.append(Operand(j, low, kept, full(kept) if sign < 0 else 0, extended=True))
         choices.append(ways)
+    # All ways of an argument begin at the same bit.
+    starts = _starts([ways[0] for ways in choices])
     best, fewest = None, 0
     for operands in product(*choices):
         rest = offset
         for x in operands:
             # An extended number has all its inverted bits above, too: ~x is -1 - x.
             rest -= (-1 if x.inverted else 0) << x.low if x.extended else x.inverted << x.low
-        crowded = _varying(operands, width)[2]
+        one, two, crowded = _varying(operands, width)
         for carries in range(CARRIES + 1):
             constant = (rest - carries) & full(width)
             if constant & crowded:
                 continue  # a bit of it needs an operand without a bit there
-            form = Sum3Form(operands, constant, carries, width)
-            luts = form.luts
+            luts = _luts(one, two, constant, _copied(starts, constant, carries, width), width)
             if best is None or luts < fewest:
-                best, fewest = form, luts
+                best, fewest = Sum3Form(operands, constant, carries, width), luts
     return best
 
 
