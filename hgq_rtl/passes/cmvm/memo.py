@@ -38,8 +38,8 @@ def _version() -> str:
     here = Path(__file__).parent
     files = sorted(path for path in here.iterdir() if path.suffix in (".py", ".cc"))
     package = here.parent.parent
-    measure = [here.parent / "ternary.py", *sorted((package / "timing").glob("*.py"))]
-    measure.append(package / "ir" / "ops" / "sum3.py")
+    measure = [here.parent / "sums.py", here.parent / "ternary.py"]
+    measure += [*sorted((package / "timing").glob("*.py")), package / "ir" / "ops" / "sum3.py"]
     code = [path.read_bytes() for path in (*files, *measure)]
     return disk.digest(version("da4ml"), *code)
 
