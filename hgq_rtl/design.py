@@ -25,7 +25,7 @@ from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.text import to_text
 from hgq_rtl.optimized import Optimized
-from hgq_rtl.passes.pipeline import DEFAULT, PassRecord, check_names, run
+from hgq_rtl.passes.pipeline import DEFAULT, TIMED, PassRecord, check_names, run
 from hgq_rtl.passes.target import Target
 from hgq_rtl.passes.ternary import BY_THREES
 from hgq_rtl.project.core import Core, check_name
@@ -259,21 +259,21 @@ def _optimized(
 ) -> Optimized:
     """Passes, and a schedule for the clock."""
     model = wanted.model
-    *_, (last, _) = DEFAULT
     graph, records = run(
         lowered,
         target=Target(model),
-        passes=DEFAULT[:-1],
-        skip=[name for name in skip if name != last],
+        passes=DEFAULT[: -len(TIMED)],
+        skip=[name for name in skip if name not in TIMED],
         dump=dump,
         progress=progress,
     )
     if wanted.clock_ns is not None:
         graph = reachable(graph, model, clock_ps(wanted.clock_ns))
-    if last not in skip and model.target in BY_THREES:
-        progress(last)
-        graph, more = _by_threes(graph, wanted, dump)
-        records += more
+    for name in TIMED:
+        if name not in skip and model.target in BY_THREES:
+            progress(name)
+            graph, more = _in_time(graph, wanted, name, dump)
+            records += more
     progress("schedule")
     if wanted.clock_ns is not None:
         graph = fewer_stages(graph, model, wanted.clock_ns)
@@ -308,16 +308,19 @@ class _Clock:
         return clock_ns, schedule(graph, self.model, clock_ns, stages=self.stages, **self.registers)
 
 
-def _by_threes(graph: Graph, wanted: _Clock, dump: Path | None) -> tuple[Graph, list[PassRecord]]:
-    """Sums of three: all that save area if these cost no stage, or else those that are in time.
+def _in_time(
+    graph: Graph, wanted: _Clock, name: str, dump: Path | None
+) -> tuple[Graph, list[PassRecord]]:
+    """One of the last passes: all that saves area if it costs no stage, or else what is in time.
 
     Without a clock to meet, area comes first.
     """
+    number = [each for each, _ in DEFAULT].index(name)
 
     def within(cuts: Cuts | None) -> tuple[Graph, list[PassRecord]]:
         target = Target(wanted.model, cuts=cuts)
         other, records = run(
-            graph, target=target, passes=DEFAULT[-1:], dump=dump, first=len(DEFAULT)
+            graph, target=target, passes=DEFAULT[number : number + 1], dump=dump, first=number + 1
         )
         return other, records[1:]
 
@@ -327,13 +330,13 @@ def _by_threes(graph: Graph, wanted: _Clock, dump: Path | None) -> tuple[Graph, 
     try:
         latency = wanted.schedule(found[0])[1].latency
     except ScheduleError:
-        latency = None  # a sum of three alone is slower than the clock, or it takes more stages
+        latency = None  # what was made is slower alone than the clock, or it takes more stages
     try:
         plan = wanted.schedule(graph)[1]
     except ScheduleError:
         if latency is None:
             raise
-        return found  # sums of three are fewer in a row
+        return found  # of sums of three there are fewer in a row
     if latency is not None and latency <= plan.latency:
         return found
     budget = clock_ps(wanted.clock_ns) - wanted.model.register_overhead

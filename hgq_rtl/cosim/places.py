@@ -12,7 +12,7 @@ from hgq_rtl.fixed import Ints
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.node import Node
-from hgq_rtl.ir.ops import COMPARE, MAX, MIN, MUX, REG, TABLE
+from hgq_rtl.ir.ops import COMPARE, LOOKUP, MAX, MIN, MUX, REG, TABLE
 from hgq_rtl.ir.ops.common import aligned, on_one_grid, pair
 
 KINDS = ("output bits", "table entries", "saturations", "choices")
@@ -50,7 +50,7 @@ def places(graph: Graph, interface: Interface) -> Iterator[Place]:
     yield from _output_bits(graph, interface)
     for node in graph.nodes:
         name = graph.origin(node) or node.op.name
-        if node.op is TABLE:
+        if node.op in (TABLE, LOOKUP):
             yield _entries(node, name)
         elif node.op in (MAX, MIN):
             yield _extremum(node, name)
@@ -99,7 +99,7 @@ def _bits(node: Node, name: str, width: int, shift: int) -> Place:
 
 def _entries(node: Node, name: str) -> Place:
     (arg,) = node.args
-    entries, lo, step, _ = node.attrs
+    entries, lo, step, _ = node.attrs[:4]
     reachable = np.zeros(len(entries), dtype=bool)
     t = arg.type.at(step)
     reachable[t.lo - lo : t.hi - lo + 1 : 1 << (0 if t.is_zero else arg.type.exp - step)] = True

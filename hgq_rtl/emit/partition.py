@@ -20,6 +20,7 @@ from hgq_rtl.ir.ops import (
     COMPARE,
     CONST,
     INPUT,
+    LOOKUP,
     MAX,
     MIN,
     REG,
@@ -32,18 +33,19 @@ from hgq_rtl.ir.verify import register_depths
 CLOCK = "clk"
 GLUE = "glue"
 """The module of what belongs to no layer."""
-LIBRARY = {SUM3: "ternary_adder", BOOTH: "booth_row"}
+LIBRARY = {SUM3: "ternary_adder", BOOTH: "booth_row", LOOKUP: "lookup"}
 """Modules of rtl_templates/ by the op that they do."""
-ADDING = tuple(LIBRARY)
+ADDING = (SUM3, BOOTH)
 """Ops that add no more bits than are read."""
 ADDER = ("_sum", "_adder")
 PARTS: dict[Op, tuple[str, ...]] = {
     MAX: ("_lt",),
     MIN: ("_lt",),
     **dict.fromkeys(ADDING, ADDER),
+    LOOKUP: ("_luts",),
 }
 """Suffixes of the names inside an op: the comparison of a max or min, the upper part of a sum
-before its low bits are joined to it, and the instance that adds.
+before its low bits are joined to it, and the instance that adds, or that looks up.
 """
 
 

@@ -20,6 +20,7 @@ from hgq_rtl.ir.ops import (
     COMPARE,
     CONST,
     INPUT,
+    LOOKUP,
     MAX,
     MIN,
     MUL,
@@ -177,9 +178,9 @@ def _cast(node: Node, args: Sequence[Operand], tables: Tables) -> Expression:
     return Expression(f"(({low}) ^ {sign}) - {sign}", bits)
 
 
-@emits(TABLE)
+@emits(TABLE, LOOKUP)
 def _table(node: Node, args: Sequence[Operand], tables: Tables) -> Expression:
-    (a,), (entries, lo, step, _) = args, node.attrs
+    (a,), (entries, lo, step, _) = args, node.attrs[:4]
     t = node.args[0].type
     live = [entries[(n << (t.exp - step)) - lo] for n in range(t.lo, t.hi + 1)]
     offset = f" - {literal(t.lo)}" if t.lo > 0 else f" + {literal(-t.lo)}" if t.lo else ""

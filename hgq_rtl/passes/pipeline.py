@@ -17,6 +17,7 @@ from hgq_rtl.ir.verify import LOWERED, NATIVE, verify
 from hgq_rtl.passes.clamps import clamps
 from hgq_rtl.passes.cmvm import cmvm
 from hgq_rtl.passes.expand import expand
+from hgq_rtl.passes.lookups import lookups
 from hgq_rtl.passes.narrow import narrow
 from hgq_rtl.passes.products import products
 from hgq_rtl.passes.round_first import round_first
@@ -40,11 +41,14 @@ DEFAULT: tuple[tuple[str, Pass], ...] = (
     # Once ranges are as narrow as they will be.
     ("clamps", clamps),
     ("products", products),
-    # The other passes know sums of two. Last: ``design`` runs it by itself, for it depends on the
-    # clock how late the sums may be.
+    # The other passes know sums of two. The last ones ``design`` runs by themselves, for it depends
+    # on the clock how late the sums and the results of tables may be.
     ("ternary", by_threes),
+    ("lookups", lookups),
 )
 """Every pass in order. The last graph holds native ops only."""
+TIMED = ("ternary", "lookups")
+"""The last passes, which save area and may take time."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from hgq_rtl.ir.ops import (
     COMPARE,
     CONST,
     INPUT,
+    LOOKUP,
     MAX,
     MIN,
     MUL,
@@ -31,6 +32,7 @@ from hgq_rtl.ir.ops import (
     XOR,
     sum3_form,
 )
+from hgq_rtl.ir.ops.lookup import LUT_INPUTS, is_lut
 from hgq_rtl.timing.arrival import WIRES, Transfer
 
 DEVICES = Path(__file__).parent / "devices"
@@ -159,6 +161,7 @@ SIZES: Mapping[Op, Callable[[Node], tuple[str, int]]] = {
     COMPARE: _compare,
     MUL: _mul,
     TABLE: lambda node: ("table", node.args[0].type.width),
+    LOOKUP: lambda node: ("lookup", LUT_INPUTS),
     AND: _logic,
     OR: _logic,
     XOR: _logic,
@@ -232,6 +235,8 @@ class DelayModel:
             return ONE_WIRE if node.type.width == 1 else WIRES
         if row == "table":
             return Transfer(math.ceil(self.net + self.table_delay[bits]), 0, True)
+        if row == "lookup":
+            return Transfer(math.ceil(2 * (self.net + self.table_delay[bits])), 0, True)
         base, per_bit = self.rows[row].delay
         cell, total = math.ceil(self.net + base), math.ceil(self.net + base + per_bit * bits)
         if row == "mul":
@@ -245,6 +250,8 @@ class DelayModel:
             return 0.0
         if row == "table":
             return self.table_luts[bits] * node.type.width
+        if row == "lookup":
+            return sum(map(is_lut, (*node.attrs[-2], *node.attrs[-1])))
         base, per_bit = self.rows[row].luts
         if node.op is ADD and self.target != "ecp5":
             # There a carry cell takes its LUT for every bit of the chain.
@@ -267,7 +274,7 @@ class DelayModel:
                 f"timing/devices/{self.name}.toml",
             )
         row, bits = size(node)
-        if row == "table" and bits >= len(self.table_delay):
+        if row in ("table", "lookup") and bits >= len(self.table_delay):
             raise TimingError(
                 f"device '{self.name}' has no delay for op 'table' with {bits} input bits",
                 where=_layer(where),

@@ -27,6 +27,7 @@ from hgq_rtl.ir.ops import (
     CAST,
     COMPARE,
     INPUT,
+    LOOKUP,
     MAX,
     MIN,
     MUL,
@@ -39,6 +40,7 @@ from hgq_rtl.ir.ops import (
     constant,
     sum3_bias,
 )
+from hgq_rtl.ir.ops.lookup import SHARED_AT, UNUSED, lookup_bits
 from hgq_rtl.schedule.greedy import schedule
 from hgq_rtl.schedule.registers import insert_registers
 from hgq_rtl.timing.model import load_device
@@ -123,7 +125,33 @@ class _Cases:
                 "step": step,
                 "exp": self.rng.randint(-6, 6),
             }
+        if op is LOOKUP:
+            return self._luts(args[0].type)
         return {}
+
+    def _luts(self, t: Fixed) -> dict[str, object]:
+        """Random LUTs, wires, inverters and constants, and the entries that they make."""
+        rng, step = self.rng, t.exp - self.rng.randint(0, 1)
+
+        def lut(wires: Sequence[int]) -> tuple[tuple[int, ...], int]:
+            pins = tuple(rng.sample(wires, rng.randint(0, min(6, len(wires)))))
+            return pins, rng.getrandbits(1 << len(pins))
+
+        shared = tuple(lut(range(SHARED_AT)) for _ in range(rng.randint(1, UNUSED - SHARED_AT)))
+        wires = range(SHARED_AT + len(shared))
+        bits = tuple(lut(wires) for _ in range(rng.randint(1, 9)))
+        index = t.at(step)
+        found = lookup_bits(np.arange(index.lo, index.hi + 1), shared, bits)
+        if rng.random() < 0.5:
+            found -= (found >> (len(bits) - 1)) << len(bits)
+        return {
+            "entries": tuple(found.tolist()),
+            "lo": index.lo,
+            "step": step,
+            "exp": rng.randint(-6, 6),
+            "shared": shared,
+            "bits": bits,
+        }
 
     def add(self, op, *args: Node) -> Node:
         node = self.build(op, *args, **self.attrs(op, args))
@@ -157,6 +185,7 @@ def _op_cases(cases: _Cases, count: int) -> None:
             for _ in range(4):
                 cases.add(CAST, cases.input(cases.type(8)))
             cases.add(TABLE, cases.any(5))
+            cases.add(LOOKUP, cases.input(cases.type(8)))
             wide = cases.add(SUM3, cases.any(), cases.any(), cases.any())
             cases.add(SUM3, cases.any(9), cases.any(9), cases.any(9))
             cases.add(CAST, cases.build.make(SUM3, wide.args, (index % 3, *wide.attrs[1:])))

@@ -119,9 +119,11 @@ def _random_node(draw, build, pool):
     if kind == "const":
         return constant(build, draw(st.integers(-50, 50)), draw(st.integers(-4, 4)))
     if kind == "table":
-        small = cast(build, a, a.type.exp, 4, a.type.signed)
+        small = cast(build, a, a.type.exp, draw(st.sampled_from([4, 7])), a.type.signed)
         lo, size = small.type.lo, small.type.hi - small.type.lo + 1
-        entries = tuple(draw(st.integers(-60, 60)) for _ in range(size))
+        ends = [draw(st.integers(-60, 60)) for _ in range(min(size, 16))]
+        # Larger tables are steps, as those of smooth functions.
+        entries = tuple(ends[j * len(ends) // size] for j in range(size))
         return build(
             TABLE, small, entries=entries, lo=lo, step=small.type.exp, exp=draw(st.integers(-3, 3))
         )

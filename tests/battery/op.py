@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hgq_rtl.fixed import ROUNDINGS, Fixed
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import INPUT, OPS
+from hgq_rtl.ir.ops.lookup import lookup_bits
 
 BIG = 1 << 40
 
@@ -70,6 +71,9 @@ def nodes(draw, name: str) -> Node:
     if name == "round":
         rounding = draw(st.sampled_from([r for r in ROUNDINGS if r != "TRN"]))
         return build(op, x, exp=x.type.exp + draw(st.integers(-1, 8)), rounding=rounding)
+    if name == "lookup":
+        x = _fresh(build, draw(types(8)))[0]
+        return build(op, x, **_luts(draw, x.type))
     if name == "table":
         (x,) = _fresh(build, draw(types(5)))
         before, after = draw(st.integers(0, 2)), draw(st.integers(0, 2))
@@ -84,6 +88,21 @@ def nodes(draw, name: str) -> Node:
             exp=draw(st.integers(-6, 6)),
         )
     return build(op, x)
+
+
+def _luts(draw, t: Fixed) -> dict[str, object]:
+    """A shared bit and one of the result, and the entries that they make."""
+    shared = ((tuple(draw(st.permutations(range(9)))[:6]), draw(st.integers(0, (1 << 64) - 1))),)
+    bits = (((0, 9), draw(st.integers(0, 15))), ((9,), 0b10))
+    entries = tuple(lookup_bits(np.arange(t.lo, t.hi + 1), shared, bits).tolist())
+    return {
+        "entries": entries,
+        "lo": t.lo,
+        "step": t.exp,
+        "exp": draw(st.integers(-6, 6)),
+        "shared": shared,
+        "bits": bits,
+    }
 
 
 def _is_bit(t: Fixed) -> bool:

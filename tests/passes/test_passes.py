@@ -273,7 +273,8 @@ def test_driver_verifies_between_passes():
     ("skip", "message"),
     [
         (["fold"], "unknown pass.\n  Received: 'fold'.\n  Passes: simplify, round-first, "
-         "simplify-2, cmvm, expand, simplify-3, narrow, simplify-4, clamps, products, ternary."),
+         "simplify-2, cmvm, expand, simplify-3, narrow, simplify-4, clamps, products, ternary, "
+         "lookups."),
         (["expand"], "pass 'expand' cannot be skipped.\n  No backend emits what it would leave."),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from hgq_rtl.errors import TimingError
@@ -14,6 +15,7 @@ from hgq_rtl.ir.ops import (
     COMPARE,
     DOT,
     INPUT,
+    LOOKUP,
     MAX,
     MIN,
     MUL,
@@ -23,6 +25,7 @@ from hgq_rtl.ir.ops import (
     TABLE,
     constant,
 )
+from hgq_rtl.ir.ops.lookup import lookup_bits
 from hgq_rtl.timing.model import DEVICES, ROWS, SIZES, WIRING, device_names, load_device
 
 S8, U8, BIT = Fixed(-128, 127, 0), Fixed(0, 255, 0), Fixed(0, 1, 0)
@@ -140,6 +143,18 @@ def test_tables_are_read_by_address_bits(build):
     node = build(TABLE, x, entries=tuple(range(128)), lo=0, step=0, exp=0)
     assert model.delay(node) == model.net + model.table_delay[7]
     assert model.cost(node) == model.table_luts[7] * 7
+
+
+def test_a_lookup_is_two_levels_of_luts(build):
+    """Wires, inverters and constants among its LUTs cost nothing."""
+    model = load_device("xcvu13p-2")
+    (x,) = inputs(build, Fixed(0, 127, 0))
+    shared = (((0, 1, 2, 3, 4, 5), 1 << 63),)
+    bits = (((6, 9), 0b1000), ((9,), 0b10), ((3,), 0b01), ((), 1))
+    entries = tuple(lookup_bits(np.arange(128), shared, bits).tolist())
+    node = build(LOOKUP, x, entries=entries, lo=0, step=0, exp=0, shared=shared, bits=bits)
+    assert model.cost(node) == 2
+    assert model.delay(node) == 2 * (model.net + model.table_delay[6])
 
 
 @pytest.mark.parametrize("name", device_names())

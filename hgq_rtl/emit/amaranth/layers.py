@@ -35,6 +35,7 @@ from hgq_rtl.ir.ops import (
     COMPARE,
     CONST,
     INPUT,
+    LOOKUP,
     MAX,
     MIN,
     MUL,
@@ -47,6 +48,7 @@ from hgq_rtl.ir.ops import (
     XOR,
 )
 from hgq_rtl.ir.ops.linear import sum3_grid, sum3_signs
+from hgq_rtl.ir.ops.lookup import LUT_INPUTS, SHARED_AT, UNUSED
 from hgq_rtl.ir.ops.sum3 import Operand, Sum3Form, sum3_form
 
 Rule = Callable[..., Any]
@@ -243,6 +245,8 @@ class _Sum(_Pending):
         form = sum3_form(self.node, width)
         if form is None:
             return self._in_turn(width)
+        if not form.operands:
+            return _as(Const(form.offset, width), self.node.type.signed)  # bits below all of them
         copied = form.copied
         low = _copied(form, self.args, copied)
         if copied == width:
@@ -346,6 +350,30 @@ def _table(site: Site, node: Node, out: Signal, a: Value) -> None:
                     m.d.comb += out.eq(entry)
         with m.Default():
             m.d.comb += out.eq(usual)
+
+
+@emits(LOOKUP)
+def _lookup(site: Site, node: Node, out: Signal, a: Value) -> None:
+    _, _, step, _, shared, bits = node.attrs
+    pins = truths = 0
+    for number, (read, truth) in enumerate([*shared, *bits]):
+        for k in range(LUT_INPUTS):
+            pin = read[k] if k < len(read) else UNUSED
+            pins |= pin << 4 * (LUT_INPUTS * number + k)
+        # The same whatever inputs that are not used say.
+        for size in range(len(read), LUT_INPUTS):
+            truth |= truth << (1 << size)
+        truths |= truth << (number << LUT_INPUTS)
+    luts = len(shared) + len(bits)
+    site.m.submodules[out.name + parts.PARTS[LOOKUP][0]] = Instance(
+        parts.library_module(site.top, LOOKUP),
+        p_SHARED=len(shared),
+        p_WIDTH=len(bits),
+        p_PINS=Const(pins, 4 * LUT_INPUTS * luts),
+        p_INIT=Const(truths, luts << LUT_INPUTS),
+        i_a=_fit(_aligned(a, node.args[0].type, step), SHARED_AT),
+        o_y=out,
+    )
 
 
 @emits(AND, OR, XOR)

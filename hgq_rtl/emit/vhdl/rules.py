@@ -28,6 +28,7 @@ from hgq_rtl.ir.ops import (
     CONST,
     DIGITS,
     INPUT,
+    LOOKUP,
     MAX,
     MIN,
     MUL,
@@ -278,9 +279,9 @@ def _bitwise(node: Node, tables: Tables, a: Operand, b: Operand) -> str:
     return f"{x} {node.op.name} {y}"
 
 
-@emits(TABLE)
+@emits(TABLE, LOOKUP)
 def _table(node: Node, tables: Tables, a: Bits) -> str:
-    entries, lo, step, _ = node.attrs
+    entries, lo, step, _ = node.attrs[:4]
     t, out = node.args[0].type, node.type
     # As many low bits as tell all values apart.
     bits = (t.hi - t.lo).bit_length()

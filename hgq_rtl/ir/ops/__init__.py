@@ -15,6 +15,7 @@ from hgq_rtl.ir.ops.common import BIT, aligned
 from hgq_rtl.ir.ops.cut import CAST, ROUND, cast, cast_window, restrict
 from hgq_rtl.ir.ops.linear import ADD, DOT, MUL, SHIFT, SUM3, csd, dot_terms, sum_tree
 from hgq_rtl.ir.ops.logic import AND, OR, TABLE, XOR
+from hgq_rtl.ir.ops.lookup import LOOKUP
 from hgq_rtl.ir.ops.sources import CONST, INPUT, REG, constant
 from hgq_rtl.ir.ops.sum3 import Sum3Form, sum3_bias, sum3_form
 
@@ -36,6 +37,7 @@ OPS: dict[str, Op] = {
         CAST,
         ROUND,
         TABLE,
+        LOOKUP,
         AND,
         OR,
         XOR,
@@ -55,6 +57,7 @@ __all__ = [
     "DIGITS",
     "DOT",
     "INPUT",
+    "LOOKUP",
     "MAX",
     "MIN",
     "MUL",

@@ -23,7 +23,7 @@ def _table_infer(types: Types, attrs: Attrs) -> Fixed:
 
 
 def _table_evaluate(node: Node, a: Ints) -> Ints:
-    entries, lo, step, _ = node.attrs
+    entries, lo, step, _ = node.attrs[:4]
     values: Ints = np.asarray(entries, dtype=np.int64 if node.type.width <= 62 else object)
     return np.asarray(values[(aligned(node.args[0], step, a) - lo).astype(np.int64)])
 

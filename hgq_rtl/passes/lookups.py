@@ -1,0 +1,98 @@
+"""Tables of seven to nine address bits as two levels of LUTs, where these are fewer."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from hgq_rtl.errors import PassError
+from hgq_rtl.ir.graph import Graph
+from hgq_rtl.ir.node import Builder, Node
+from hgq_rtl.ir.ops import ADD, DOT, LOOKUP, ROUND, TABLE, restrict
+from hgq_rtl.ir.ops.lookup import LUT_INPUTS, SHARED_AT, Lut, lookup_bits
+from hgq_rtl.passes.luts import two_levels
+from hgq_rtl.passes.target import Target
+from hgq_rtl.timing.timeline import Timeline, deadlines
+
+SIX_INPUTS = ("xilinx-us+", "xilinx-7")
+"""Targets whose LUTs have six inputs and are made by name."""
+
+
+WIDEST = 16
+"""Bits of a result; more have too little in common."""
+LOW = 2
+
+
+def lookups(graph: Graph, target: Target) -> Graph:
+    """Look up by shared bits wherever that takes fewer LUTs and, for ``cuts``, is in time."""
+    device, cuts, build = target.device, target.cuts, graph.builder
+    if device.target not in SIX_INPUTS or any(node.op in (DOT, ROUND) for node in graph.nodes):
+        return graph
+    arrival = Timeline(device, cuts)
+    late = deadlines(graph, device, cuts) if cuts is not None else None
+    new: dict[Node, Node] = {node: node for node in graph.inputs}
+    for node in graph.nodes:
+        if node in new:
+            continue
+        build.set_origin(build.origins.get(node, ""))
+        new[node] = build.make(node.op, tuple([new[arg] for arg in node.args]), node.attrs)
+        if node.op is not TABLE:
+            continue
+        made = _looked_up(build, new[node])
+        if not made or sum(map(device.cost, made)) >= device.cost(node):
+            continue
+        if late is None or arrival(made[-1]).by(late[node]):
+            new[node] = made[-1]
+    build.set_origin("")
+    return graph.with_outputs(new[node] for node in graph.outputs)
+
+
+def _looked_up(build: Builder, node: Node) -> list[Node]:
+    """What gives the entries of a table, the result last; nothing if no such LUTs are found.
+
+    The lowest bits of steep functions are hardly smoother than noise: up to ``LOW`` stay a table.
+    """
+    (x,), (entries, lo, step, exp) = node.args, node.attrs
+    t, width = x.type, node.type.width
+    if not LUT_INPUTS < t.width <= SHARED_AT or width > WIDEST:
+        return []
+    stride = 1 << (t.exp - step)
+    first = t.lo * stride - lo
+    live = entries[first : t.hi * stride - lo + 1 : stride]
+    index = {"lo": t.lo, "step": t.exp}
+    for low in range(min(LOW + 1, width)):
+        high = tuple([n >> low for n in live])
+        found = _luts(high, t.lo, t.width, width - low)
+        if found is None:
+            continue
+        shared, bits = found
+        top = build(LOOKUP, x, entries=high, **index, exp=exp + low, shared=shared, bits=bits)
+        if not low:
+            return [top]
+        rest = tuple([n & ((1 << low) - 1) for n in live])
+        bottom = build(TABLE, x, entries=rest, **index, exp=exp)
+        return [top, bottom, restrict(build, build(ADD, top, bottom, sub=False), node.type)]
+    return []
+
+
+@lru_cache(maxsize=1 << 12)
+def _luts(
+    entries: tuple[int, ...], lo: int, address: int, width: int
+) -> tuple[tuple[Lut, ...], tuple[Lut, ...]] | None:
+    """LUTs for the bits of a table whose first entry is for the address ``lo``."""
+    at = np.arange(lo, lo + len(entries))
+    # Addresses that do not occur have the entry of a neighbour.
+    every = np.arange(1 << address)
+    if lo < 0:
+        every = np.where(every >> (address - 1), every - (1 << address), every)
+    values = np.array(entries)[np.clip(every, at[0], at[-1]) - lo]
+    found = two_levels(values >> np.arange(width)[:, None] & 1, address)
+    if found is None:
+        return None
+    if ((lookup_bits(at, *found) ^ values[at & ((1 << address) - 1)]) & ((1 << width) - 1)).any():
+        raise PassError(
+            "LUTs differ from the table that they are made of",
+            hint="This is a defect of hgq_rtl; please report it with the model",
+        )
+    return found
