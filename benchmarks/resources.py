@@ -67,8 +67,8 @@ def read_all(layer: Any, rng: Any) -> None:
     layer.kq.format._b.assign(bits.reshape(layer.kernel.shape))
 
 
-def dense(sizes: tuple[int, ...]) -> Model:
-    hidden = [QDense(n, activation="relu") for n in sizes[1:-1]]
+def dense(sizes: tuple[int, ...], activation: str = "relu") -> Model:
+    hidden = [QDense(n, activation=activation) for n in sizes[1:-1]]
     return keras.Sequential([keras.Input((sizes[0],)), *hidden, QDense(sizes[-1])])
 
 
@@ -113,6 +113,9 @@ def random_networks() -> Iterator[tuple[str, Model]]:
     for n in (5, 10):
         yield f"tanh tables of {n}", randomized(tables(n), rng, (1, 5), (2, 4))
         yield f"residual of {n}", randomized(residual(n), rng, (1, 5), (1, 4))
+    for sizes in ((6, 5, 3), (4, 10, 4)):
+        name = f"tanh inside of dense {'-'.join(map(str, sizes))}"
+        yield name, randomized(dense(sizes, "tanh"), rng, (1, 3), (1, 3))
 
 
 def trained_networks() -> Iterator[tuple[str, Model]]:

@@ -1,4 +1,4 @@
-"""What a layer of a functional or sequential model reads: the model's input, or a ReLU's output."""
+"""What stands in front of a layer in a functional or sequential model: input, ReLU or table."""
 
 from __future__ import annotations
 
@@ -33,6 +33,18 @@ def is_relu(layer: Any, n: int = 0) -> bool:
     """Whether the ``n``-th input of ``layer`` is what a ReLU leaves, in every call."""
     sources = list(_sources(layer, n))
     return bool(sources) and all(map(_applies_relu, sources))
+
+
+def tabulated(layer: Any, n: int = 0) -> Any:
+    """The layer whose activation is a table that the ``n``-th input of ``layer`` reads, or None.
+
+    The quantizer that reads such a table says what is in it. A layer with an output quantizer has
+    its tables to itself.
+    """
+    for op in _sources(layer, n):
+        if getattr(op, "has_table", False) and op.oq.is_dummy:
+            return op
+    return None
 
 
 def readers(layer: Any, n: int = 0) -> int:

@@ -160,20 +160,24 @@ class QLayer(Noisy):
         shape = (1, *(size or 1 for size in input_shape[1:]))
         return ops.broadcast_to(quantizer.true_bits(shape, inputs.is_relu(self, n)), shape)
 
-    def limit_luts(self, n: int = 0, quantizer: Quantizer | None = None, shape: Any = None) -> Any:
-        """LUTs of what limits the ``n``-th input: saturation, or a ReLU in front.
+    def front_luts(self, n: int = 0, quantizer: Quantizer | None = None, shape: Any = None) -> Any:
+        """LUTs in front of the ``n``-th input: saturation, a ReLU, or the table of an activation.
 
         A ReLU is shared by all that read it. What quantizes a model's input is the host.
         """
         quantizer = quantizer or self.iq
         if quantizer.is_dummy or inputs.is_from_host(self, n):
             return 0.0
+        bits = self.hardware_bits(n, quantizer, shape or self.input_shape_built)
+        maker = inputs.tabulated(self, n)
+        if maker is not None:
+            return maker.activation_luts(bits)  # it rounds and saturates its entries
         each = LIMIT
         if not quantizer.config.get("overflow_mode", "").startswith("SAT"):
             if not inputs.is_relu(self, n):
                 return 0.0
             each /= inputs.readers(self, n)
-        return each * ops.sum(self.hardware_bits(n, quantizer, shape or self.input_shape_built))
+        return each * ops.sum(bits)
 
     def finish(self, y: Any, training: bool) -> Any:
         """Quantize the output ``y``; in training also add the cost of the layer to the loss."""

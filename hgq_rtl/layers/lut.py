@@ -182,11 +182,11 @@ class QUnaryFunctionLUT(QLayer):
         return COST * ops.sum(ops.power(2.0, bits) * out)
 
     def compute_luts(self) -> Any:
-        """One table per element, behind what limits its input."""
+        """One table per element, and what stands in front of it."""
         address = self.signal_bits()
         out = ops.broadcast_to(self.oq.true_bits(address.shape), address.shape)
         constant = ops.stop_gradient(ops.maximum(out - self.value_bits(address.shape, out), 0.0))
-        return table_luts(address, out - constant) + self.limit_luts()
+        return table_luts(address, out - constant) + self.front_luts()
 
     def value_bits(self, shape: tuple[int, ...], declared: Any) -> Any:
         """Output bits that the function can set, by its values in a few places; else ``declared``.

@@ -121,10 +121,10 @@ class _QMerge(QMultiInput):
         return ops.sum(self.cost([ops.broadcast_to(b, shape) for b in _aligned(self.input_bits())]))
 
     def compute_luts(self) -> Any:
-        """The merge, and what limits its inputs."""
+        """The merge, and what stands in front of it."""
         pairs = zip(self.iqs, self.input_shape_built, strict=True)
-        limits = [self.limit_luts(n, iq, shape) for n, (iq, shape) in enumerate(pairs)]
-        return super().compute_luts() + sum(limits)
+        fronts = [self.front_luts(n, iq, shape) for n, (iq, shape) in enumerate(pairs)]
+        return super().compute_luts() + sum(fronts)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the broadcast shape."""

@@ -121,6 +121,11 @@ class QRecurrent(SequenceLayer, QWeighted):
         names = ("kernel", "recurrent", "bias")
         return Weights(*(None if w[n] is None else self.exact(w[n], n) for n in names))
 
+    @property
+    def has_table(self) -> bool:
+        """No: hardware has exact activations only."""
+        return False
+
     def check_activations(self) -> None:
         """Raise LoweringError for activations that have no hardware form."""
         check_activation(

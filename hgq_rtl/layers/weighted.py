@@ -26,7 +26,8 @@ from keras import ops
 from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.layers.layer import QLayer, exact_products
 from hgq_rtl.layers.lut import elementwise, reproducible
-from hgq_rtl.layers.luts import constant_product_luts
+from hgq_rtl.layers.luts import constant_product_luts, table_luts
+from hgq_rtl.layers.sums import sum_bits
 from hgq_rtl.quantizers import QuantizerConfig
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class QWeighted(QLayer):
         return ebops * (1.0 if parallel < 0 else parallel / self.positions)
 
     def compute_luts(self) -> Any:
-        """Adders for every nonzero digit of the kernel, fewer by what they share; limits."""
+        """Adders for every nonzero digit of the kernel, fewer by what they share; tables."""
         kernel = self.qkernel
         digits = self.kq.digits(ops.convert_to_tensor(kernel))
         bits = self.signal_bits()
@@ -216,7 +217,25 @@ class QWeighted(QLayer):
         )
         parallel = self.parallelization_factor
         luts = luts * (1.0 if parallel < 0 else parallel / self.positions)
-        return luts + self.limit_luts()
+        if self.has_table and not self.oq.is_dummy:
+            out = (1, *(n or 1 for n in self.compute_output_shape(self.input_shape_built)[1:]))
+            luts = luts + self.activation_luts(ops.broadcast_to(self.oq.true_bits(out), out))
+        return luts + self.front_luts()
+
+    @property
+    def has_table(self) -> bool:
+        """Whether the activation is a table in hardware."""
+        return self.activation not in EXACT
+
+    def activation_luts(self, bits: Any) -> Any:
+        """LUTs of the tables of the activation, from the ``bits`` of their entries.
+
+        Nothing where these have passed a layer that chooses some of them.
+        """
+        address = sum_bits(self)
+        if address is None or math.prod(address.shape) != math.prod(bits.shape):
+            return 0.0
+        return table_luts(ops.reshape(address, bits.shape), bits)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""

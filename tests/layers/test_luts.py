@@ -9,6 +9,7 @@ from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers import QAdd, QDense, QUnaryFunctionLUT
 from hgq_rtl.layers.luts import LIMIT
 from hgq_rtl.layers.merge import ADDER
+from hgq_rtl.layers.sums import sum_bits
 from hgq_rtl.quantizers import Quantizer
 from hgq_rtl.quantizers.exact import signed_digits, to_numpy
 from hgq_rtl.timing.model import load_device
@@ -105,15 +106,15 @@ def test_limits_take_luts_for_each_kept_bit():
         for between in ((), moved, (keras.layers.Dropout(0.5),)):
             behind = limits(mode, *between)
             assert np.sum(to_numpy(behind.signal_bits())) == 3 * 5
-            assert float(behind.limit_luts()) == pytest.approx(LIMIT * 3 * 5)
+            assert float(behind.front_luts()) == pytest.approx(LIMIT * 3 * 5)
         for between in ((), (keras.layers.ReLU(negative_slope=0.5),)):
             linear = limits(mode, *between, activation="linear")
             assert np.sum(to_numpy(linear.signal_bits())) == 3 * 6
             expected = 0 if mode == "WRAP" else LIMIT * 3 * 6
-            assert float(linear.limit_luts()) == pytest.approx(expected)
-        assert float(limits(mode, *moved, activation=None).limit_luts()) == 0  # the host's
+            assert float(linear.front_luts()) == pytest.approx(expected)
+        assert float(limits(mode, *moved, activation=None).front_luts()) == 0  # the host's
     relu = limits("WRAP", keras.layers.ReLU(), activation="linear")
-    assert float(relu.limit_luts()) == pytest.approx(LIMIT * 3 * 5)
+    assert float(relu.front_luts()) == pytest.approx(LIMIT * 3 * 5)
 
 
 def test_a_relu_is_shared_by_its_readers():
@@ -123,6 +124,38 @@ def test_a_relu_is_shared_by_its_readers():
     keras.Model(x, add([y, QDense(3)(y)]))
     bits = np.sum(to_numpy(add.iqs[0].true_bits((1, 3), positive=True)) * np.ones((1, 3)))
     assert add.luts - float(add.compute_ebops()) / ADDER == pytest.approx(LIMIT * bits / 2)
+
+
+def summed(activation, **out):
+    """Three sums of halves, of 5, 7 and 0 bits, and a layer that reads them in 4 bits."""
+    iq = QuantizerConfig("kif", k0=0, i0=4, f0=0, overflow_mode="SAT_SYM")
+    kq = QuantizerConfig("kif", "weight", k0=1, i0=1, f0=1)
+    sums = QDense(3, activation, iq_conf=iq, kq_conf=kq, use_bias=False, **out)
+    with QuantizerConfigScope(place="datalane", overflow_mode="SAT", k0=1, i0=0, f0=3):
+        reader = QDense(2)
+        keras.Sequential([keras.Input((3,)), sums, keras.layers.Flatten(), reader])
+    sums.kernel.assign([[0.5, 1.5, 0], [0.5, -1.5, 0], [0, 1, 0]])
+    return sums, reader
+
+
+def test_an_activation_is_a_table_of_what_reads_it():
+    sums, reader = summed("tanh")
+    linear, behind = summed(None)
+    assert np.array_equal(to_numpy(sum_bits(sums)), [[5, 7, 0]])
+    assert float(reader.front_luts()) == pytest.approx(4 * 1 + 4 * 2)
+    assert float(behind.front_luts()) == pytest.approx(LIMIT * 3 * 4)
+    assert sums.luts == pytest.approx(linear.luts)
+    variables = [sums.iq.format._i, sums.kq.format._f]
+    _, gradients, _ = differentiated(reader.front_luts, variables, (), np.float32(1))
+    assert (gradients[0] > 0).all()
+    assert ((gradients[1] > 0) == (np.asarray(sums.kernel) != 0)).all()
+
+
+def test_an_activation_with_an_output_quantizer_has_its_own_table():
+    oq = QuantizerConfig("kif", k0=1, i0=0, f0=6, overflow_mode="SAT", heterogeneous_axis=())
+    sums, reader = summed("tanh", oq_conf=oq, enable_oq=True)
+    assert sums.luts - summed(None)[0].luts == pytest.approx(7 * 1 + 7 * 2)
+    assert float(reader.front_luts()) == pytest.approx(LIMIT * 3 * 4)
 
 
 def test_loss_of_the_chosen_resource():
