@@ -10,7 +10,7 @@ from keras import ops
 import hgq_rtl.layers as q
 from hgq_rtl.compat.hgq1.config import quantizer_config
 from hgq_rtl.errors import ConfigError
-from hgq_rtl.layers.batchnorm import Moments, pinned
+from hgq_rtl.layers.moments import Moments, pinned
 from hgq_rtl.quantizers.exact import floor_log2
 
 register = keras.saving.register_keras_serializable(package="hgq_rtl.compat.hgq1")
