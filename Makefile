@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	done || true)
 JOBS ?= 2
 
-.PHONY: help venv demo docs test test-slow test-backends test-models lint types bench bench-training bench-resources bench-peers bench-emulator bench-calibration bench-solver bench-ablation bench-pareto mutation doctor clean
+.PHONY: help venv demo docs test test-slow test-backends test-models lint types bench bench-training bench-resources bench-peers bench-emulator bench-calibration bench-solver bench-ablation bench-lookups bench-pareto mutation doctor clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -98,6 +98,9 @@ bench-solver: venv ## our solver of constant matrices beside da4ml
 
 bench-ablation: venv ## every pass off in turn; MODELS="a.keras b.keras" or random networks
 	$(BIN)/python -m benchmarks.ablation $(MODELS)
+
+bench-lookups: venv ## LUTs of random smooth tables with and without shared bits
+	$(BIN)/python -m benchmarks.lookups
 
 mutation: venv ## single faults in the hardware, noticed by each testbench or not
 	$(BIN)/python -m tests.mutation.campaign

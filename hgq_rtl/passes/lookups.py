@@ -19,6 +19,8 @@ SIX_INPUTS = ("xilinx-us+", "xilinx-7")
 """Targets whose LUTs have six inputs and are made by name."""
 
 
+PAYS = 0.8
+"""Most LUTs for each that the table is estimated to take: synthesis, too, finds some structure."""
 WIDEST = 16
 """Bits of a result; more have too little in common."""
 LOW = 2
@@ -40,7 +42,7 @@ def lookups(graph: Graph, target: Target) -> Graph:
         if node.op is not TABLE:
             continue
         made = _looked_up(build, new[node])
-        if not made or sum(map(device.cost, made)) >= device.cost(node):
+        if not made or sum(map(device.cost, made)) > PAYS * device.cost(node):
             continue
         if late is None or arrival(made[-1]).by(late[node]):
             new[node] = made[-1]
