@@ -22,7 +22,10 @@ def narrow(graph: Graph) -> Graph:
             continue
         build.set_origin(build.origins.get(node, ""))
         args = [new[arg] for arg in node.args]
-        if node.op in (ADD, MUL, DOT):
+        if node.type.is_zero:
+            # It has no bit that could be demanded, and yet those who read it need the zero.
+            new[node] = constant(build, 0, 0)
+        elif node.op in (ADD, MUL, DOT):
             new[node] = _narrowed(build, node, args, masks[node].bit_length())
         else:
             new[node] = build.rebuild(node, tuple(args))

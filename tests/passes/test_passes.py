@@ -177,6 +177,18 @@ def test_narrow_keeps_the_sign_that_relu_needs():
     assert max(n.type.width for n in result.nodes if n.op is ADD) == 13
 
 
+def test_narrow_keeps_a_zero_that_others_read():
+    build = Builder()
+    a, b = ins = inputs(build, Fixed(-8, -1, 0), S4)
+    total = build(ADD, a, a, sub=False)
+    zero = build(MAX, constant(build, 0, 0), total)  # no bit of it is demanded, so none of total
+    outputs = cast(build, total, 0, 3, False), build(ADD, b, zero, sub=False)
+    graph = Graph(build, tuple(ins), outputs, ("low", "sum"))
+    result = narrow(graph)
+    assert_equivalent(graph, result)
+    assert result.outputs[1].args == (b, constant(build, 0, 0))
+
+
 @pytest.mark.parametrize("mode", ["RND", "RND_MIN_INF", "RND_CONV", "TRN_ZERO"])
 def test_rounding_constants_join_the_bias(mode):
     build = Builder()
