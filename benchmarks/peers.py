@@ -39,6 +39,9 @@ GUESS = 1110
 """Picoseconds of a netlist's slowest stage for each nanosecond of our estimate, to begin with."""
 CAPACITY = 83_640
 """LUTs of the ECP5 that designs are placed on; they have four inputs, so more are needed there."""
+SIMULATED = 50_000
+"""LUTs of the largest netlists that are simulated: as gates, larger ones do not fit into the 4 GiB
+that Yosys has as WebAssembly."""
 TRIES = 3
 """Clocks tried to find the slowest one at which our slowest stage is no slower than a peer's."""
 
@@ -262,7 +265,8 @@ def smallest(
             break
         clock_ns = max(least, 0.97 * clock_ns * limit_ps / found["stage_ps"])
     row = {k: made[k] for k in ("clock_ns", "estimate", "nodes", "wall", "cpu")}
-    return row | found | {"stages": stages, "vectors": checked(made, lock)}
+    small = found["luts"] <= SIMULATED
+    return row | found | {"stages": stages, "vectors": checked(made, lock) if small else "none"}
 
 
 def fastest(model: Path, stages: int, lock: Path | None, seeds: int) -> dict[str, Any]:
