@@ -249,8 +249,10 @@ class Quantizer(keras.layers.Layer):
         ``positive``: what is quantized has no negative values, so that the sign is a constant.
         """
         bits = self.bits(shape)
+        if self.is_dummy or "k0" not in self.config:
+            return bits
         counted = self.overflow_mode == "SAT"
-        if self.is_dummy or "k0" not in self.config or counted != positive:
+        if counted != positive:
             return bits
         sign = self.format._sign()
         if sign.shape:
