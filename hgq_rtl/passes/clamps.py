@@ -8,18 +8,17 @@ from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import (
     COMPARE,
-    DOT,
     MAX,
     MIN,
     MUX,
     OR,
-    ROUND,
     SHIFT,
     TABLE,
     cast,
     constant,
     restrict,
 )
+from hgq_rtl.passes.expand import is_expanded
 from hgq_rtl.passes.target import Target
 
 LUT_INPUTS = 6
@@ -36,7 +35,7 @@ def clamps(graph: Graph, target: Target) -> Graph:
     are monotone: max(max(a, c), max(b, c)) = max(max(a, b), c). Both where they take less area.
     """
     # Before expansion a value may still change its grid, which tables would not survive.
-    if any(node.op in (DOT, ROUND) for node in graph.nodes):
+    if not is_expanded(graph):
         return graph
     build, area = graph.builder, target.device.cost
     alone = {node for node, users in graph.users.items() if len(users) == 1} - set(graph.outputs)

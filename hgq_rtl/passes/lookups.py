@@ -9,27 +9,27 @@ import numpy as np
 from hgq_rtl.errors import PassError
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
-from hgq_rtl.ir.ops import ADD, DOT, LOOKUP, ROUND, TABLE, restrict
+from hgq_rtl.ir.ops import ADD, LOOKUP, TABLE, restrict
 from hgq_rtl.ir.ops.lookup import LUT_INPUTS, SHARED_AT, Lut, lookup_bits
+from hgq_rtl.passes.expand import is_expanded
 from hgq_rtl.passes.luts import two_levels
 from hgq_rtl.passes.target import Target
 from hgq_rtl.timing.timeline import Timeline, deadlines
 
 SIX_INPUTS = ("xilinx-us+", "xilinx-7")
 """Targets whose LUTs have six inputs and are made by name."""
-
-
 PAYS = 0.8
 """Most LUTs for each that the table is estimated to take: synthesis, too, finds some structure."""
 WIDEST = 16
 """Bits of a result; more have too little in common."""
 LOW = 2
+"""Lowest bits of a result that may stay a table."""
 
 
 def lookups(graph: Graph, target: Target) -> Graph:
     """Look up by shared bits wherever that takes fewer LUTs and, for ``cuts``, is in time."""
     device, cuts, build = target.device, target.cuts, graph.builder
-    if device.target not in SIX_INPUTS or any(node.op in (DOT, ROUND) for node in graph.nodes):
+    if device.target not in SIX_INPUTS or not is_expanded(graph):
         return graph
     arrival = Timeline(device, cuts)
     late = deadlines(graph, device, cuts) if cuts is not None else None

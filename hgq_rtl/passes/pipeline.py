@@ -11,12 +11,12 @@ from hgq_rtl.errors import IRError, PassError
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Node
-from hgq_rtl.ir.ops import DOT, ROUND, restrict
+from hgq_rtl.ir.ops import restrict
 from hgq_rtl.ir.text import to_text
 from hgq_rtl.ir.verify import LOWERED, NATIVE, verify
 from hgq_rtl.passes.clamps import clamps
 from hgq_rtl.passes.cmvm import cmvm
-from hgq_rtl.passes.expand import expand
+from hgq_rtl.passes.expand import expand, is_expanded
 from hgq_rtl.passes.lookups import lookups
 from hgq_rtl.passes.narrow import narrow
 from hgq_rtl.passes.products import products
@@ -107,7 +107,7 @@ def run(
     graph = graph.with_outputs(
         _restricted(graph, node, t) for node, t in zip(graph.outputs, types, strict=True)
     )
-    if not any(node.op in (DOT, ROUND) for node in graph.nodes):
+    if is_expanded(graph):
         verify(graph, NATIVE)
     return graph, records
 

@@ -12,14 +12,13 @@ from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import (
     ADD,
     CAST,
-    DOT,
-    ROUND,
     SHIFT,
     SUM3,
     constant,
     sum3_bias,
     sum3_form,
 )
+from hgq_rtl.passes.expand import is_expanded
 from hgq_rtl.passes.sums import Sum, dissolve, sums_of
 from hgq_rtl.passes.target import Target
 from hgq_rtl.timing.model import DelayModel
@@ -46,7 +45,7 @@ def by_threes(graph: Graph, target: Target) -> Graph:
     """Form sums of three numbers where the target adds three at the area of two."""
     device = target.device
     # Before expansion there is nothing to time yet.
-    if device.target not in BY_THREES or any(node.op in (DOT, ROUND) for node in graph.nodes):
+    if device.target not in BY_THREES or not is_expanded(graph):
         return graph
     return ternary(graph, device, target.cuts)
 

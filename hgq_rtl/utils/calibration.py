@@ -87,7 +87,7 @@ class Calibration:
         """The forward program for batches like ``x``; it compiles while the next one is traced."""
         forward = Program(self._run, self.variables, effort)
         shapes = forward.prepare(x)
-        if shapes is not None and not self._formats:
+        if shapes is not None and self._record and not self._formats:
             blank = [(_zeros(lo), _zeros(hi)) for lo, hi in shapes[1]]
             ranges = self._each_once(blank)
             self._formats = [q for q, _, _ in ranges]
