@@ -187,6 +187,18 @@ class QuantizerConfig(Mapping[str, Any]):
         return self
 
 
+def as_config(conf: Any, place: str) -> QuantizerConfig:
+    """A QuantizerConfig from None (the default of ``place``), a config or a serialized config."""
+    if conf is None:
+        return QuantizerConfig(place=place)
+    if isinstance(conf, dict) and "class_name" in conf:
+        conf = keras.saving.deserialize_keras_object(conf)
+    if not isinstance(conf, QuantizerConfig):
+        raise ConfigError("a quantizer configuration must be a QuantizerConfig",
+                          received=type(conf).__name__)  # fmt: skip
+    return conf
+
+
 class QuantizerConfigScope(Scope):
     """Set quantizer defaults for the configs and layers made inside a ``with`` block.
 

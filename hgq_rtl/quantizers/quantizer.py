@@ -10,10 +10,11 @@ import numpy as np
 from keras import ops
 
 from hgq_rtl.errors import ConfigError, LoweringError
-from hgq_rtl.quantizers.config import QuantizerConfig
+from hgq_rtl.quantizers.config import QuantizerConfig, as_config
 from hgq_rtl.quantizers.exact import bounds, pow2, signed_digits, to_numpy
-from hgq_rtl.quantizers.fixed_point import KBI, KIF, FixedPoint
+from hgq_rtl.quantizers.fixed_point import FixedPoint
 from hgq_rtl.quantizers.minifloat import Minifloat
+from hgq_rtl.quantizers.parametrizations import KBI, KIF
 from hgq_rtl.quantizers.recording import Records, active_records
 
 if TYPE_CHECKING:
@@ -289,15 +290,3 @@ class Quantizer(keras.layers.Layer):
         """Return the constructor arguments."""
         base = super().get_config()
         return {**base, "config": keras.saving.serialize_keras_object(self.config)}
-
-
-def as_config(conf: Any, place: str) -> QuantizerConfig:
-    """A QuantizerConfig from None (the default of ``place``), a config or a serialized config."""
-    if conf is None:
-        return QuantizerConfig(place=place)
-    if isinstance(conf, dict) and "class_name" in conf:
-        conf = keras.saving.deserialize_keras_object(conf)
-    if not isinstance(conf, QuantizerConfig):
-        raise ConfigError("a quantizer configuration must be a QuantizerConfig",
-                          received=type(conf).__name__)  # fmt: skip
-    return conf

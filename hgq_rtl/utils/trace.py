@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hgq_rtl.errors import TrainingError
-from hgq_rtl.quantizers.fixed_point import KBI
+from hgq_rtl.quantizers.parametrizations import KBI
 from hgq_rtl.utils.calibration import Calibration, Seen
 from hgq_rtl.utils.collapse import warn_of_collapse
 from hgq_rtl.utils.data import Batches

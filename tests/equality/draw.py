@@ -9,7 +9,8 @@ import numpy as np
 
 from hgq_rtl.fixed import OVERFLOWS, ROUNDINGS
 from hgq_rtl.quantizers import QuantizerConfig
-from hgq_rtl.quantizers.fixed_point import KIF, FixedPoint
+from hgq_rtl.quantizers.fixed_point import FixedPoint
+from hgq_rtl.quantizers.parametrizations import KIF
 
 
 class Draw:
