@@ -11,7 +11,7 @@ import numpy as np
 
 import hgq_rtl.layers as q
 from hgq_rtl.errors import ConversionError, HgqRtlError
-from hgq_rtl.layers.pooling import reciprocal
+from hgq_rtl.layers.reciprocal import reciprocal
 from hgq_rtl.quantizers import Quantizer
 from hgq_rtl.quantizers.exact import to_numpy
 from hgq_rtl.utils import trace_minmax

@@ -12,7 +12,7 @@ from keras import ops
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers import luts
 from hgq_rtl.layers.layer import QLayer
-from hgq_rtl.layers.pooling import RECIPROCAL_BITS, nearest_power, reciprocal
+from hgq_rtl.layers.reciprocal import RECIPROCAL_BITS, nearest_power, reciprocal
 from hgq_rtl.layers.weighted import positive
 from hgq_rtl.quantizers import as_config
 
@@ -250,7 +250,7 @@ class QMinimum(_QMerge):
 class QAverage(QAdd):
     """The mean of Q(x): the sum times 1/n, rounded to ``reciprocal_bits`` significant bits.
 
-    Exact for two, four, eight ... inputs; see the rule in pooling.py.
+    Exact for two, four, eight ... inputs; see the rule in reciprocal.py.
     """
 
     def __init__(self, *, reciprocal_bits: int = RECIPROCAL_BITS, **kwargs: Any) -> None:

@@ -1,15 +1,11 @@
 """Pooling layers: the largest or the mean value of windows, or of all positions.
 
-A mean is a sum times 1/n. Where n is no power of two, no fixed-point number is 1/n; both the
-training side and the hardware then multiply by ``reciprocal(n, reciprocal_bits)``, which is 1/n
-rounded to so many significant bits, so that the two agree exactly. The relative error of the mean
-is at most 2^-reciprocal_bits.
+For the mean, see the rule in reciprocal.py.
 """
 
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
@@ -17,31 +13,14 @@ import numpy as np
 from keras import ops
 
 from hgq_rtl.layers.layer import QLayer
+from hgq_rtl.layers.reciprocal import RECIPROCAL_BITS, reciprocal
 from hgq_rtl.layers.weighted import positive
-from hgq_rtl.layers.windows import Windows, check_rank, checked_format, several
+from hgq_rtl.layers.windows import Windows, check_rank, checked_format, several, without_padding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hgq_rtl.lowering.array import FixedArray
-
-RECIPROCAL_BITS = 10
-"""Enough for an error below that of 8-bit data, few enough for float32 to stay exact."""
-
-
-def reciprocal(n: int, bits: int = RECIPROCAL_BITS) -> float:
-    """1/n rounded to ``bits`` significant bits; exact for powers of two.
-
-    >>> reciprocal(4), reciprocal(3, 2), reciprocal(3) * 3 - 1 == 2**-11
-    (0.25, 0.375, True)
-    """
-    scale = 1 << (bits - 1 + (n - 1).bit_length())
-    return round(Fraction(scale, n)) / scale
-
-
-def nearest_power(n: int) -> float:
-    """2 to the power of log2(1/n), rounded."""
-    return 2.0 ** round(math.log2(1 / n))
 
 
 class _QPooling(QLayer):
@@ -163,13 +142,6 @@ class _QWindowPooling(_QPooling):
         }
 
 
-def without_padding(index: NDArray[Any], rank: int) -> NDArray[Any]:
-    """An index of windows whose padding repeats another cell of the same window."""
-    flat = index.reshape(*index.shape[:rank], -1)
-    flat = np.where(flat < 0, flat.max(axis=-1, keepdims=True), flat)
-    return np.asarray(flat.reshape(index.shape))
-
-
 class _QMaxPooling(_QWindowPooling):
     """The largest value of each window of Q(x), as the Keras layer of the name without Q."""
 
@@ -185,7 +157,7 @@ class _QMaxPooling(_QWindowPooling):
 
 
 class _Reciprocal(_QPooling):
-    """Adds the argument ``reciprocal_bits``: significant bits of 1/n, see the module."""
+    """Adds the argument ``reciprocal_bits``: significant bits of 1/n."""
 
     def __init__(self, *args: Any, reciprocal_bits: int = RECIPROCAL_BITS, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -13,7 +13,7 @@ from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers import luts
 from hgq_rtl.layers.layer import QLayer
 from hgq_rtl.layers.merge import ADDER
-from hgq_rtl.layers.pooling import nearest_power
+from hgq_rtl.layers.reciprocal import nearest_power
 
 if TYPE_CHECKING:
     from hgq_rtl.lowering.array import FixedArray

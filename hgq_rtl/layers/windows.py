@@ -114,3 +114,10 @@ class Windows:
             flat = flat * n + places
             outside = outside | (places < 0) | (places >= n)
         return np.where(outside, -1, flat)
+
+
+def without_padding(index: NDArray[Any], rank: int) -> NDArray[Any]:
+    """An index of windows whose padding repeats another cell of the same window."""
+    flat = index.reshape(*index.shape[:rank], -1)
+    flat = np.where(flat < 0, flat.max(axis=-1, keepdims=True), flat)
+    return np.asarray(flat.reshape(index.shape))

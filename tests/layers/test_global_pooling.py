@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hgq_rtl import layers
-from hgq_rtl.layers.pooling import reciprocal
+from hgq_rtl.layers.reciprocal import reciprocal
 from tests.battery.layer import Case, LayerBattery
 
 

@@ -9,7 +9,7 @@ import pytest
 from hgq_rtl import layers
 from hgq_rtl.config import QuantizerConfig
 from hgq_rtl.errors import ConfigError
-from hgq_rtl.layers.pooling import reciprocal
+from hgq_rtl.layers.reciprocal import reciprocal
 from tests.battery.layer import Case, LayerBattery
 
 

@@ -1,6 +1,4 @@
-"""Pooling: the battery, and the rule for 1/n."""
-
-from fractions import Fraction
+"""Pooling of windows: the battery."""
 
 import keras
 import numpy as np
@@ -8,7 +6,7 @@ import pytest
 
 from hgq_rtl import layers
 from hgq_rtl.errors import ConfigError
-from hgq_rtl.layers.pooling import reciprocal
+from hgq_rtl.layers.reciprocal import reciprocal
 from tests.battery.layer import Case, LayerBattery
 from tests.layers.spatial import lengths, windows
 
@@ -89,17 +87,6 @@ def test_short_names():
             for place in ("", "Global"):
                 alias = getattr(layers, f"Q{place}{short}Pool{n}D")
                 assert alias is getattr(layers, f"Q{place}{name}Pooling{n}D")
-
-
-@pytest.mark.parametrize("bits", [1, 4, 10, 16])
-def test_reciprocal_is_the_nearest_number_of_so_many_bits(bits):
-    for n in range(1, 300):
-        value = Fraction(reciprocal(n, bits))
-        numerator = value.numerator
-        assert numerator < 2**bits
-        assert abs(value * n - 1) <= Fraction(1, 2**bits)
-        if n & (n - 1) == 0:
-            assert value == Fraction(1, n)
 
 
 def test_errors():

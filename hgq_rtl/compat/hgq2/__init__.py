@@ -26,7 +26,7 @@ def from_hgq2(model: Any, *, reciprocal_bits: int | None = None) -> keras.Model:
 
     ``reciprocal_bits``: what to do about average pooling of windows whose size is no power of
     two, which HGQ 2 divides in floating point, so that no hardware can equal it. None refuses
-    them; a number gives the reciprocal so many significant bits, see ``layers.pooling``.
+    them; a number gives the reciprocal so many significant bits, see ``layers.reciprocal``.
 
     Tables hold the function in double precision, correctly rounded, where HGQ 2 has float32: an
     entry can differ where the two lie on either side of a rounding boundary.

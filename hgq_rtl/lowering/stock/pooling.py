@@ -9,8 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from hgq_rtl.layers.pooling import without_padding
-from hgq_rtl.layers.windows import Windows
+from hgq_rtl.layers.windows import Windows, without_padding
 from hgq_rtl.lowering.array import FixedArray
 from hgq_rtl.lowering.stock.rules import class_of, lowers, spatial_axes
 
