@@ -32,7 +32,7 @@ from hgq_rtl.project.tools.yosys import FAMILIES
 from hgq_rtl.synth.nextpnr import route
 from hgq_rtl.synth.slowest import slowest_path
 from hgq_rtl.synth.yosys import synthesize
-from hgq_rtl.timing.model import load_device
+from hgq_rtl.timing.load import load_device
 from tests.synth.chain import chain
 
 ROOT = Path(__file__).parents[1]

@@ -236,7 +236,7 @@ def passes() -> None:
 @_reports_errors
 def devices() -> None:
     """List the devices with a delay model: name, target (whose cells are used), part."""
-    from hgq_rtl.timing.model import device_names, load_device
+    from hgq_rtl.timing.load import device_names, load_device
 
     for name in device_names():
         model = load_device(name)

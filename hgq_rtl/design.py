@@ -27,7 +27,6 @@ from hgq_rtl.ir.text import to_text
 from hgq_rtl.optimized import Optimized
 from hgq_rtl.passes.pipeline import DEFAULT, TIMED, PassRecord, check_names, run
 from hgq_rtl.passes.target import Target
-from hgq_rtl.passes.ternary import BY_THREES
 from hgq_rtl.project.core import Core, check_name
 from hgq_rtl.project.delivery import Delivery
 from hgq_rtl.project.project import Project, write_project
@@ -38,7 +37,8 @@ from hgq_rtl.schedule.greedy import clock_ps, schedule, shortest_clock
 from hgq_rtl.schedule.registers import insert_registers
 from hgq_rtl.schedule.schedule import Schedule
 from hgq_rtl.schedule.split import fewer_stages, reachable
-from hgq_rtl.timing.model import DelayModel, load_device
+from hgq_rtl.timing.load import load_device
+from hgq_rtl.timing.model import DelayModel
 from hgq_rtl.timing.timeline import Cuts
 
 Data = Any
@@ -270,7 +270,7 @@ def _optimized(
     if wanted.clock_ns is not None:
         graph = reachable(graph, model, clock_ps(wanted.clock_ns))
     for name in TIMED:
-        if name not in skip and model.target in BY_THREES:
+        if name not in skip and model.has_lut6:
             progress(name)
             graph, more = _in_time(graph, wanted, name, dump)
             records += more

@@ -11,7 +11,7 @@ from hgq_rtl.design import Design, Progress, build_design, silent
 from hgq_rtl.errors import ScheduleError
 from hgq_rtl.project.core import check_name
 from hgq_rtl.schedule.greedy import clock_ps
-from hgq_rtl.timing.model import load_device
+from hgq_rtl.timing.load import load_device
 
 
 def compile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,6 +10,9 @@ from hgq_rtl.ir.node import Builder, Node
 
 Rule = Callable[[Builder, Node], Node | None]
 """Gets a node whose arguments are rebuilt already; returns its replacement or None."""
+
+Replacement = Callable[[Node, Mapping[Node, Node]], Node]
+"""Gets a node as it was and what all nodes before it have become; returns what it becomes."""
 
 
 def toposort(roots: Iterable[Node], known: Container[Node] = ()) -> list[Node]:
@@ -78,17 +81,24 @@ class Graph:
         from the outputs survive. New nodes inherit the origin of the node they replace.
         """
         build = self.builder
-        new: dict[Node, Node] = {node: node for node in self.inputs}
-        for node in self.nodes:
-            if node in new:
-                continue
+
+        def replacement(node: Node, new: Mapping[Node, Node]) -> Node:
             args = tuple([new[arg] for arg in node.args])
-            build.set_origin(build.origins.get(node, ""))
+            same = node
             if any(a is not b for a, b in zip(args, node.args, strict=True)):
                 same = build.rebuild(node, args)
-            else:
-                same = node
-            new[node] = rule(build, same) or same
+            return rule(build, same) or same
+
+        return self.replaced(replacement)
+
+    def replaced(self, replacement: Replacement) -> Graph:
+        """The same walk for what needs to know both a node and what comes in its place."""
+        build = self.builder
+        new: dict[Node, Node] = {node: node for node in self.inputs}
+        for node in self.nodes:
+            if node not in new:
+                build.set_origin(build.origins.get(node, ""))
+                new[node] = replacement(node, new)
         build.set_origin("")
         return self.with_outputs(new[node] for node in self.outputs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
@@ -39,19 +39,16 @@ def clamps(graph: Graph, target: Target) -> Graph:
         return graph
     build, area = graph.builder, target.device.cost
     alone = {node for node, users in graph.users.items() if len(users) == 1} - set(graph.outputs)
-    new: dict[Node, Node] = {node: node for node in graph.inputs}
-    for node in graph.nodes:
-        if node in new:
-            continue
-        build.set_origin(build.origins.get(node, ""))
+
+    def replacement(node: Node, new: Mapping[Node, Node]) -> Node:
         made = build.rebuild(node, tuple([new[arg] for arg in node.args]))
         if node.op in (MAX, MIN):
             private = {new[arg] for arg in node.args if arg in alone}
             made = _limit_last(build, made, private, area)
             made = _by_bits(build, made, private, area)
-        new[node] = made
-    build.set_origin("")
-    return graph.with_outputs(new[node] for node in graph.outputs)
+        return made
+
+    return graph.replaced(replacement)
 
 
 def _limit_last(build: Builder, node: Node, private: set[Node], area: Area) -> Node:

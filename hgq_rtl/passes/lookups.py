@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -16,8 +17,6 @@ from hgq_rtl.passes.luts import two_levels
 from hgq_rtl.passes.target import Target
 from hgq_rtl.timing.timeline import Timeline, deadlines
 
-SIX_INPUTS = ("xilinx-us+", "xilinx-7")
-"""Targets whose LUTs have six inputs and are made by name."""
 PAYS = 0.8
 """Most LUTs for each that the table is estimated to take: synthesis, too, finds some structure."""
 WIDEST = 16
@@ -29,25 +28,19 @@ LOW = 2
 def lookups(graph: Graph, target: Target) -> Graph:
     """Look up by shared bits wherever that takes fewer LUTs and, for ``cuts``, is in time."""
     device, cuts, build = target.device, target.cuts, graph.builder
-    if device.target not in SIX_INPUTS or not is_expanded(graph):
+    if not device.has_lut6 or not is_expanded(graph):
         return graph
     arrival = Timeline(device, cuts)
     late = deadlines(graph, device, cuts) if cuts is not None else None
-    new: dict[Node, Node] = {node: node for node in graph.inputs}
-    for node in graph.nodes:
-        if node in new:
-            continue
-        build.set_origin(build.origins.get(node, ""))
-        new[node] = build.make(node.op, tuple([new[arg] for arg in node.args]), node.attrs)
-        if node.op is not TABLE:
-            continue
-        made = _looked_up(build, new[node])
+
+    def replacement(node: Node, new: Mapping[Node, Node]) -> Node:
+        same = build.make(node.op, tuple([new[arg] for arg in node.args]), node.attrs)
+        made = _looked_up(build, same) if node.op is TABLE else []
         if not made or sum(map(device.cost, made)) > PAYS * device.cost(node):
-            continue
-        if late is None or arrival(made[-1]).by(late[node]):
-            new[node] = made[-1]
-    build.set_origin("")
-    return graph.with_outputs(new[node] for node in graph.outputs)
+            return same
+        return made[-1] if late is None or arrival(made[-1]).by(late[node]) else same
+
+    return graph.replaced(replacement)
 
 
 def _looked_up(build: Builder, node: Node) -> list[Node]:

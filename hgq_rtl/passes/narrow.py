@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import ADD, DOT, MUL, cast, constant, restrict
@@ -16,21 +18,17 @@ def narrow(graph: Graph) -> Graph:
     """
     masks = demanded_bits(graph)
     build = graph.builder
-    new: dict[Node, Node] = {node: node for node in graph.inputs}
-    for node in graph.nodes:
-        if node in new:
-            continue
-        build.set_origin(build.origins.get(node, ""))
+
+    def replacement(node: Node, new: Mapping[Node, Node]) -> Node:
         args = [new[arg] for arg in node.args]
         if node.type.is_zero:
             # It has no bit that could be demanded, and yet those who read it need the zero.
-            new[node] = constant(build, 0, 0)
-        elif node.op in (ADD, MUL, DOT):
-            new[node] = _narrowed(build, node, args, masks[node].bit_length())
-        else:
-            new[node] = build.rebuild(node, tuple(args))
-    build.set_origin("")
-    return graph.with_outputs(new[node] for node in graph.outputs)
+            return constant(build, 0, 0)
+        if node.op in (ADD, MUL, DOT):
+            return _narrowed(build, node, args, masks[node].bit_length())
+        return build.rebuild(node, tuple(args))
+
+    return graph.replaced(replacement)
 
 
 def _narrowed(build: Builder, node: Node, args: list[Node], width: int) -> Node:

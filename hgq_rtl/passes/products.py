@@ -9,7 +9,6 @@ from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import ADD, BOOTH, MUL, SHIFT, TABLE, cast, constant, restrict
 from hgq_rtl.passes.target import Target
-from hgq_rtl.passes.ternary import BY_THREES
 
 TABLE_BITS = 8
 """Most bits of both factors together for a product as one table."""
@@ -19,7 +18,7 @@ Area = Callable[[Node], float]
 
 def products(graph: Graph, target: Target) -> Graph:
     """Build products of variables from rows of one LUT per bit, where the target has these."""
-    if target.device.target not in BY_THREES:
+    if not target.device.has_lut6:
         return graph
 
     def rule(build: Builder, node: Node) -> Node | None:

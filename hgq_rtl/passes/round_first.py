@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
 from hgq_rtl.ir.ops import DOT, MAX, ROUND, constant
@@ -20,25 +22,21 @@ def round_first(graph: Graph) -> Graph:
     users = graph.users
     private = {node for node, by in users.items() if len(by) == 1} - set(graph.outputs)
     build = graph.builder
-    new: dict[Node, Node] = {node: node for node in graph.inputs}
-    for node in graph.nodes:
-        if node in new:
-            continue
-        build.set_origin(build.origins.get(node, ""))
-        new[node] = build.rebuild(node, tuple([new[arg] for arg in node.args]))
+
+    def replacement(node: Node, new: Mapping[Node, Node]) -> Node:
+        same = build.rebuild(node, tuple([new[arg] for arg in node.args]))
         if node.op is not ROUND or node.attrs[1] not in HALF_ADDERS:
-            continue
+            return same
         (x,) = node.args
         if x not in private:
-            continue
-        if _is_relu(x):
-            inner = build.make(ROUND, (new[x].args[0],), node.attrs)
-            inner = _into_sum(build, inner) if x.args[0] in private else inner
-            new[node] = build(MAX, inner, constant(build, 0, 0))
-        else:
-            new[node] = _into_sum(build, new[node])
-    build.set_origin("")
-    return graph.with_outputs(new[node] for node in graph.outputs)
+            return same
+        if not _is_relu(x):
+            return _into_sum(build, same)
+        inner = build.make(ROUND, (new[x].args[0],), node.attrs)
+        inner = _into_sum(build, inner) if x.args[0] in private else inner
+        return build(MAX, inner, constant(build, 0, 0))
+
+    return graph.replaced(replacement)
 
 
 def _is_relu(node: Node) -> bool:

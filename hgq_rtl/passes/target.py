@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from functools import wraps
 
 from hgq_rtl.ir.graph import Graph
-from hgq_rtl.timing.model import DelayModel, load_device
+from hgq_rtl.timing.load import load_device
+from hgq_rtl.timing.model import DelayModel
 from hgq_rtl.timing.timeline import Cuts
 
 DEFAULT_DEVICE = "xcvu13p-2"

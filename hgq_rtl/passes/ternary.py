@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from heapq import heapify, heappop, heappush
 from itertools import product
 from math import inf
@@ -24,9 +24,6 @@ from hgq_rtl.passes.target import Target
 from hgq_rtl.timing.model import DelayModel
 from hgq_rtl.timing.timeline import Cuts, Timeline, deadlines
 
-BY_THREES = ("xilinx-us+", "xilinx-7")
-"""Targets whose LUTs add three numbers at one LUT per bit."""
-
 Order = Callable[[int, int], tuple[int, int]]
 """A key to sort terms by, from when their last bit arrives and the exponent above it."""
 
@@ -45,7 +42,7 @@ def by_threes(graph: Graph, target: Target) -> Graph:
     """Form sums of three numbers where the target adds three at the area of two."""
     device = target.device
     # Before expansion there is nothing to time yet.
-    if device.target not in BY_THREES or not is_expanded(graph):
+    if not device.has_lut6 or not is_expanded(graph):
         return graph
     return ternary(graph, device, target.cuts)
 
@@ -62,28 +59,27 @@ def ternary(graph: Graph, device: DelayModel, cuts: Cuts | None = None) -> Graph
     dissolve(graph, sums)
     area, arrival = device.cost, Timeline(device, cuts)
     late = deadlines(graph, device, cuts) if cuts is not None else None
-    new: dict[Node, Node] = {node: node for node in graph.inputs}
-    for node in graph.nodes:
-        if node in new:
-            continue
-        build.set_origin(build.origins.get(node, ""))
-        new[node] = build.make(node.op, tuple([new[arg] for arg in node.args]), node.attrs)
+
+    def replacement(node: Node, new: Mapping[Node, Node]) -> Node:
+        same = build.make(node.op, tuple([new[arg] for arg in node.args]), node.attrs)
         whole = sums.get(node)
         if whole is None or len(whole.terms) < 3:
-            continue
-        best = new[node]
+            return same
+        best = same
         # To keep the tree would keep what was dissolved into it, too.
-        least = inf if whole.dissolved else sum(area(new[adder]) for adder in whole.adders)
+        least = inf
+        if not whole.dissolved:
+            least = sum(area(same if adder is node else new[adder]) for adder in whole.adders)
         for order, regroup in product((early, low), (_regrouped, _unsigned)):
             total, made = regroup(build, whole, new, arrival, order)
             other = build.make(CAST, (total,), node.attrs) if node.op is CAST else total
             takes = sum(map(area, made))
             in_time = late is None or arrival(other).by(late[node])
-            if other.type == new[node].type and takes < least and in_time:
+            if other.type == same.type and takes < least and in_time:
                 best, least = other, takes
-        new[node] = best
-    build.set_origin("")
-    return graph.with_outputs(new[node] for node in graph.outputs)
+        return best
+
+    return graph.replaced(replacement)
 
 
 def _term(build: Builder, node: Node, bits: int) -> Node:
@@ -93,7 +89,7 @@ def _term(build: Builder, node: Node, bits: int) -> Node:
 def _regrouped(
     build: Builder,
     whole: Sum,
-    new: dict[Node, Node],
+    new: Mapping[Node, Node],
     arrival: Timeline,
     order: Order,
 ) -> tuple[Node, list[Node]]:
@@ -130,7 +126,7 @@ def _regrouped(
 def _unsigned(
     build: Builder,
     whole: Sum,
-    new: dict[Node, Node],
+    new: Mapping[Node, Node],
     arrival: Timeline,
     order: Order,
 ) -> tuple[Node, list[Node]]:

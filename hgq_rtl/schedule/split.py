@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
-from hgq_rtl.ir.ops import ADD, INPUT, SHIFT, cast, constant, restrict
+from hgq_rtl.ir.ops import ADD, SHIFT, cast, constant, restrict
 from hgq_rtl.schedule.greedy import clock_ps, schedule
 from hgq_rtl.timing.arrival import AT_ONCE, Arrival, latest
 from hgq_rtl.timing.model import DelayModel
@@ -125,19 +125,16 @@ def _halves(nodes: list[Node]) -> list[Collection[Node]]:
 def _split(graph: Graph, cuts: Mapping[Node, int]) -> Graph:
     """The graph with these adders in two pieces, and all other nodes no wider than before."""
     build = graph.builder
-    new: dict[Node, Node] = {node: node for node in graph.inputs}
-    for node in graph.nodes:
-        if node.op is INPUT:
-            continue
+
+    def replacement(node: Node, new: Mapping[Node, Node]) -> Node:
         args = tuple([new[arg] for arg in node.args])
-        build.set_origin(graph.origin(node))
         same = node
         if any(a is not b for a, b in zip(args, node.args, strict=True)):
             same = build.rebuild(node, args)
             if same.type.width > node.type.width:
                 same = restrict(build, same, node.type)
         if node in cuts and same.op is ADD:
-            same = split_add(build, same, cuts[node])
-        new[node] = same
-    build.set_origin("")
-    return graph.with_outputs(new[node] for node in graph.outputs)
+            return split_add(build, same, cuts[node])
+        return same
+
+    return graph.replaced(replacement)

@@ -43,7 +43,7 @@ from hgq_rtl.ir.ops import (
 from hgq_rtl.ir.ops.lookup import SHARED_AT, UNUSED, lookup_bits
 from hgq_rtl.schedule.greedy import schedule
 from hgq_rtl.schedule.registers import insert_registers
-from hgq_rtl.timing.model import load_device
+from hgq_rtl.timing.load import load_device
 
 WIDTHS = (1, 1, 2, 3, 4, 5, 8, 13, 31, 33, 64, 65, 70)
 BINARY = (ADD, MAX, MIN, MUL, COMPARE, AND, OR, XOR)

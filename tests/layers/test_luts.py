@@ -12,7 +12,7 @@ from hgq_rtl.layers.merge import ADDER
 from hgq_rtl.layers.sums import sum_bits
 from hgq_rtl.quantizers import Quantizer
 from hgq_rtl.quantizers.exact import signed_digits, to_numpy
-from hgq_rtl.timing.model import load_device
+from hgq_rtl.timing.load import load_device
 from hgq_rtl.utils import total_ebops, total_luts
 from tests.quantizers.helpers import differentiated
 

@@ -12,7 +12,7 @@ from hgq_rtl.passes import lookups as module
 from hgq_rtl.passes.lookups import lookups
 from hgq_rtl.passes.luts import two_levels
 from hgq_rtl.passes.target import Target, default_target
-from hgq_rtl.timing.model import load_device
+from hgq_rtl.timing.load import load_device
 from hgq_rtl.timing.timeline import Cuts
 from tests.battery.equivalence import assert_equivalent
 

@@ -10,7 +10,7 @@ from hgq_rtl.ir.node import Builder
 from hgq_rtl.ir.ops import BOOTH, INPUT, MUL, TABLE
 from hgq_rtl.passes.products import products
 from hgq_rtl.passes.target import Target, default_target
-from hgq_rtl.timing.model import load_device
+from hgq_rtl.timing.load import load_device
 from tests.battery.equivalence import assert_equivalent
 
 TARGET = default_target()

@@ -5,7 +5,7 @@ from hgq_rtl.ir.node import Builder
 from hgq_rtl.ir.ops import ADD, INPUT, SHIFT
 from hgq_rtl.schedule.critical import Step, critical_path
 from hgq_rtl.schedule.greedy import schedule
-from hgq_rtl.timing.model import load_device
+from hgq_rtl.timing.load import load_device
 from tests.schedule.test_schedule import random_graph
 
 UNIT, REAL = load_device("unit"), load_device("ecp5-6")

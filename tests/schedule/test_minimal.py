@@ -16,7 +16,7 @@ from hgq_rtl.schedule.greedy import clock_ps, schedule
 from hgq_rtl.schedule.minimal import fewest_registers
 from hgq_rtl.schedule.registers import insert_registers
 from hgq_rtl.schedule.schedule import Schedule
-from hgq_rtl.timing.model import load_device
+from hgq_rtl.timing.load import load_device
 from tests.schedule.test_schedule import REAL, UNIT, random_graph
 
 RIPPLE = load_device("ecp5-6")  # long carries beside short cells

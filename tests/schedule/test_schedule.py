@@ -15,7 +15,7 @@ from hgq_rtl.schedule.greedy import clock_ps, schedule, shortest_clock
 from hgq_rtl.schedule.minimal import fewest_registers
 from hgq_rtl.schedule.registers import insert_registers, register_plan
 from hgq_rtl.schedule.schedule import Schedule
-from hgq_rtl.timing.model import load_device
+from hgq_rtl.timing.load import load_device
 
 UNIT, REAL = load_device("unit"), load_device("xcvu13p-2")
 

@@ -15,7 +15,7 @@ from hgq_rtl.ir.ops import ADD, INPUT, MAX, SHIFT, constant
 from hgq_rtl.passes.expand import expand
 from hgq_rtl.schedule.greedy import schedule
 from hgq_rtl.schedule.split import fewer_stages, reachable, split_add
-from hgq_rtl.timing.model import device_names, load_device
+from hgq_rtl.timing.load import device_names, load_device
 from tests.battery.equivalence import assert_equivalent, graphs, vectors
 from tests.synth.chain import chain
 

@@ -8,7 +8,7 @@ import pytest
 from hgq_rtl.ir.node import Builder
 from hgq_rtl.ir.ops import ADD, AND, CAST, COMPARE, INPUT, MAX, MUL, MUX, SHIFT, TABLE, constant
 from hgq_rtl.timing.arrival import AT_ONCE, WIRES, Arrival, Transfer, latest
-from hgq_rtl.timing.model import device_names, load_device
+from hgq_rtl.timing.load import device_names, load_device
 
 
 def ripple(bits, cell, per_bit):

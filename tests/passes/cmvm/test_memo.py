@@ -7,7 +7,7 @@ from hgq_rtl import cache
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.passes.cmvm import memo
 from hgq_rtl.passes.target import Target, default_target
-from hgq_rtl.timing.model import load_device
+from hgq_rtl.timing.load import load_device
 
 TARGET = default_target()
 

@@ -9,7 +9,7 @@ from hgq_rtl.ir.ops import DOT, INPUT, MAX, constant
 from hgq_rtl.passes.cmvm import cmvm, matrices
 from hgq_rtl.passes.simplify import simplify
 from hgq_rtl.passes.target import Target, default_target
-from hgq_rtl.timing.model import load_device
+from hgq_rtl.timing.load import load_device
 from tests.battery.equivalence import assert_equivalent
 
 TARGET = default_target()
