@@ -42,10 +42,11 @@ def script(
     """A Yosys script that leaves ``stat.json``, ``netlist.v`` and ``netlist.json`` at ``out``.
 
     ``keep``: modules that are not flattened into their parent. ``defer``: elaborate modules only
-    with the parameters that they are used with.
+    with the parameters that they are used with. What is written in cells of AMD devices for
+    synthesis is read as it is for simulation where the architecture is another.
     """
     command = SYNTH[architecture].format(family=family)
-    known = {"files": files, "top": top, "command": command}
+    known = {"files": files, "top": top, "command": command, "portable": architecture != "xilinx"}
     return fill("yosys/synth.ys", **known, keep=keep, defer=defer, out=out)
 
 
