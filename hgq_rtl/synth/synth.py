@@ -19,10 +19,10 @@ from rich.text import Text
 from hgq_rtl.errors import SynthError
 from hgq_rtl.project import manifest
 from hgq_rtl.project.tools.yosys import FAMILIES
-from hgq_rtl.synth.gates import simulate
+from hgq_rtl.synth.netlist import simulate
 from hgq_rtl.synth.nextpnr import route
 from hgq_rtl.synth.tools import require
-from hgq_rtl.synth.yosys import Cells, as_gates, synthesize
+from hgq_rtl.synth.yosys import Cells, synthesize
 
 
 @dataclass(frozen=True)
@@ -149,14 +149,13 @@ def check_netlist(
     ``folder``: where Yosys worked. ``sim``: the project's ``sim/`` with vectors and expectations.
     Raises SynthError at the first wrong output.
     """
-    gates = as_gates(folder, bench["top"], architecture)
     latency = int(bench["latency"])
     inputs = _words(sim / "vectors" / "inputs.hex", bench["inputs"])
     expected = _words(sim / "vectors" / "outputs.hex", bench["outputs"])
     vectors = len((sim / "vectors" / "inputs.hex").read_text().splitlines())
     stream = {bus: [*words, *[0] * latency] for bus, words in inputs.items()}
     stream["valid_in"] = [1] * vectors + [0] * latency
-    outputs = simulate(gates, bench["top"], stream)
+    outputs = simulate(folder, bench["top"], stream, architecture)
     for bus, words in {**expected, "valid_out": [1] * vectors}.items():
         got = outputs[bus][latency : latency + vectors]
         wrong = next((t for t in range(vectors) if got[t] != words[t]), None)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hgq_rtl.errors import SynthError
 from hgq_rtl.project.tools.yosys import script
@@ -96,15 +97,15 @@ def synthesize(
     return found
 
 
-def as_gates(folder: Path, top: str, architecture: str = "xilinx") -> Path:
-    """The netlist of ``folder`` as gates and flip-flops, through the vendor's cell models.
+def as_gates(folder: Path, module: Mapping[str, Any], architecture: str) -> dict[str, Any]:
+    """A module of the vendor's cells as gates and flip-flops, through the vendor's cell models.
 
-    The result is a JSON file for ``hgq_rtl.synth.gates``.
+    Both are as Yosys writes modules to JSON; the ports stay. ``folder``: for Yosys's files.
     """
     commands = [
-        "read_verilog netlist.v",
+        "read_json cells.json",
         f"read_verilog {MODELS[architecture]}",
-        f"hierarchy -check -top {top}",
+        "hierarchy -check -top piece",
         "proc",
         "flatten",
         "opt_clean",
@@ -120,6 +121,8 @@ def as_gates(folder: Path, top: str, architecture: str = "xilinx") -> Path:
         "delete t:$scopeinfo",  # notes on what was flattened
         "write_json gates.json",
     ]
-    place_files(folder, {"gates.ys": "\n".join(commands) + "\n"})
+    cells = json.dumps({"modules": {"piece": module}})
+    place_files(folder, {"cells.json": cells, "gates.ys": "\n".join(commands) + "\n"})
     run("yosys", ["gates.ys"], folder)
-    return folder / "gates.json"
+    gates: dict[str, Any] = json.loads((folder / "gates.json").read_text())["modules"]["piece"]
+    return gates

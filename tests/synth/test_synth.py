@@ -37,9 +37,10 @@ def test_synthesis_beside_the_estimate(tmp_path):
     bench = json.loads((project.path / "sim" / "bench.json").read_text())
     wrong = tmp_path / "wrong"
     shutil.copytree(tmp_path / "work" / "flat", wrong)
-    text = (wrong / "netlist.v").read_text()
-    assert ".INIT(4'h6)" in text
-    (wrong / "netlist.v").write_text(text.replace(".INIT(4'h6)", ".INIT(4'h9)", 1))
+    text = (wrong / "netlist.json").read_text()
+    assert '"INIT": "0110"' in text
+    changed = text.replace('"INIT": "0110"', '"INIT": "1001"', 1)
+    (wrong / "netlist.json").write_text(changed)
     with pytest.raises(SynthError, match="the netlist computes"):
         check_netlist(wrong, project.path / "sim", bench)
 
