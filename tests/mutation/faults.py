@@ -11,12 +11,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from hgq_rtl.emit.partition import LIBRARY
+
 DECLARED = re.compile(r"\b(?:wire|reg) (?:\[(\d+):0\] )?(\w+)\b(?! *\()")
 WIRE = re.compile(r"^  wire (?:\[(\d+):0\] )?(\w+) = (.*);(  //.*)?$")
 ASSIGN = re.compile(r"^  assign (\w+) = (.*);(  //.*)?$")
 CLOCKED = re.compile(r"^  always @\(posedge clk\) (\w+) <= (.*);(  //.*)?$")
 ENTRY = re.compile(r"^(      \d+'h[0-9a-f]+: \w+ = )(\d+)'h([0-9a-f]+);$")
-INSTANCE = re.compile(r"^  \w+_(?:ternary_adder|booth_row) #\(")
+INSTANCE = re.compile(rf"^  \w+_(?:{'|'.join(LIBRARY.values())}) #\(")
 OPERAND = re.compile(r"(\.[abc]\()(\{[^{}]*\}|\w+(?:\[[\d:]+\])?)(\))")
 LITERAL = re.compile(r"(\d+)'h([0-9a-f]+)")
 SLICE = re.compile(r"\[(\d+):([1-9]\d*)\]")
@@ -156,7 +158,7 @@ class Instrument:
         return "\n".join([*out, f"{head} {choice};"])
 
     def _operand(self, name: str, number: int, line: str) -> str:
-        """An operand of a sum of three: a bit inverted, through its least significant one."""
+        """An operand of a sum, or the address of a lookup: its least significant bit inverted."""
         m = self.draw.choice(list(OPERAND.finditer(line)))
         fault = self._new(name, number, "operand", line)
         new = f"{m[1]}(mutant == {fault}) ^ {m[2]}{m[3]}"

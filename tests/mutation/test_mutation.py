@@ -1,7 +1,9 @@
 """Testbenches that can fail: single faults in the hardware, and which of them are noticed."""
 
+import numpy as np
 import pytest
 
+import hgq_rtl as hr
 from tests.mutation.campaign import VerilogCampaign, VhdlCampaign, totals
 from tests.mutation.designs import DESIGNS, trigger
 from tests.mutation.faults import Fault, Instrument, fixed
@@ -58,6 +60,18 @@ def test_many_faults_in_every_testbench(tmp_path):
     for _, bench, faults, equivalent, noticed, missed, _ in totals(rows):
         assert int(faults) >= 200
         assert int(noticed) >= LEAST * (int(faults) - int(equivalent)), f"{bench} missed {missed}"
+
+
+@needs("iverilog")
+def test_the_address_of_a_lookup_gets_a_fault(tmp_path):
+    project = hr.trace(
+        lambda x: hr.quantize(np.tanh(x), 1, 0, 5), {"x": hr.FixedInput((), (1, 2, 5))},
+        clock_ns=3.0, name="squash",
+    ).write(tmp_path / "written")  # fmt: skip
+    campaign = VerilogCampaign(project, tmp_path, 1, MANY)
+    (operand,) = (fault for fault in campaign.faults if fault.kind == "operand")
+    assert operand.text.startswith("squash_lookup #(")
+    assert campaign.icarus([0, operand.number, 0]) == [True, False, True]
 
 
 @pytest.mark.parametrize(("new", "same"), [("<=", True), (">", False)])
