@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -257,11 +258,30 @@ def build_design(
 def _optimized(
     lowered: Graph, wanted: _Clock, skip: Collection[str], dump: Path | None, progress: Progress
 ) -> Optimized:
-    """Passes, and a schedule for the clock."""
-    model = wanted.model
+    """Passes, and a schedule for the clock.
+
+    Matrices are as small as they get within a level of their fastest; where the fastest clock is
+    asked for, or one that is not met so, no output of theirs comes later than it has to.
+    """
+    small, fast = Target(wanted.model), Target(wanted.model, extra_levels=0)
+    if wanted.clock_ns is not None:
+        with suppress(ScheduleError):
+            return _built(lowered, wanted, small, skip, dump, progress)
+    return _built(lowered, wanted, fast, skip, dump, progress)
+
+
+def _built(
+    lowered: Graph,
+    wanted: _Clock,
+    target: Target,
+    skip: Collection[str],
+    dump: Path | None,
+    progress: Progress,
+) -> Optimized:
+    model = target.device
     graph, records = run(
         lowered,
-        target=Target(model),
+        target=target,
         passes=DEFAULT[: -len(TIMED)],
         skip=[name for name in skip if name not in TIMED],
         dump=dump,
