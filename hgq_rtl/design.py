@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -25,22 +24,19 @@ from hgq_rtl.ir.evaluate import evaluate
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
 from hgq_rtl.ir.text import to_text
+from hgq_rtl.optimize import Progress, Wanted, optimize
 from hgq_rtl.optimized import Optimized
-from hgq_rtl.passes.pipeline import DEFAULT, TIMED, PassRecord, check_names, run
-from hgq_rtl.passes.target import Target
+from hgq_rtl.passes.pipeline import DEFAULT, PassRecord, check_names
 from hgq_rtl.project.core import Core, check_name
 from hgq_rtl.project.delivery import Delivery
 from hgq_rtl.project.project import Project, write_project
 from hgq_rtl.report.facts import facts
 from hgq_rtl.report.page import page
 from hgq_rtl.report.table import Report
-from hgq_rtl.schedule.greedy import clock_ps, schedule, shortest_clock
 from hgq_rtl.schedule.registers import insert_registers
 from hgq_rtl.schedule.schedule import Schedule
-from hgq_rtl.schedule.split import fewer_stages, reachable
 from hgq_rtl.timing.load import load_device
 from hgq_rtl.timing.model import DelayModel
-from hgq_rtl.timing.timeline import Cuts
 
 Data = Any
 """One array (samples, *shape), a list of them, a dictionary by port name, or, for a traced
@@ -51,7 +47,6 @@ Outputs = Any
 function, such arrays in the containers of its outputs."""
 ENGINES = ("graph", "native")
 """How ``predict`` may compute."""
-Progress = Callable[[str], None]
 
 
 def silent(step: str) -> None:
@@ -223,10 +218,10 @@ def build_design(
     model = load_device(device)
     check_names(DEFAULT, skip)
     registers = {"register_inputs": register_inputs, "register_outputs": register_outputs}
-    wanted = _Clock(model, clock_ns, stages, registers, minimize_registers)
+    wanted = Wanted(model, clock_ns, stages, registers, minimize_registers)
 
     def compute() -> Optimized:
-        return _optimized(lowered, wanted, skip, dump, progress)
+        return optimize(lowered, wanted, skip, dump, progress)
 
     if keep and dump is None:
         asked = [clock_ns, stages, registers, minimize_registers, sorted(skip)]
@@ -253,114 +248,6 @@ def build_design(
         notes=dict(notes or {}),
         reference=reference,
     )
-
-
-def _optimized(
-    lowered: Graph, wanted: _Clock, skip: Collection[str], dump: Path | None, progress: Progress
-) -> Optimized:
-    """Passes, and a schedule for the clock.
-
-    Matrices are as small as they get within a level of their fastest; where the fastest clock is
-    asked for, or one that is not met so, no output of theirs comes later than it has to.
-    """
-    small, fast = Target(wanted.model), Target(wanted.model, extra_levels=0)
-    if wanted.clock_ns is not None:
-        with suppress(ScheduleError):
-            return _built(lowered, wanted, small, skip, dump, progress)
-    return _built(lowered, wanted, fast, skip, dump, progress)
-
-
-def _built(
-    lowered: Graph,
-    wanted: _Clock,
-    target: Target,
-    skip: Collection[str],
-    dump: Path | None,
-    progress: Progress,
-) -> Optimized:
-    model = target.device
-    graph, records = run(
-        lowered,
-        target=target,
-        passes=DEFAULT[: -len(TIMED)],
-        skip=[name for name in skip if name not in TIMED],
-        dump=dump,
-        progress=progress,
-    )
-    if wanted.clock_ns is not None:
-        graph = reachable(graph, model, clock_ps(wanted.clock_ns))
-    for name in TIMED:
-        if name not in skip and model.has_lut6:
-            progress(name)
-            graph, more = _in_time(graph, wanted, name, dump)
-            records += more
-    progress("schedule")
-    if wanted.clock_ns is not None:
-        graph = fewer_stages(graph, model, wanted.clock_ns)
-    clock_ns, plan = wanted.schedule(graph)
-    plan.check(graph, model, clock_ps(clock_ns))
-    if wanted.minimize:
-        progress("registers")
-        # Imported late: SciPy's solvers take a third of a second, and a kept design needs none.
-        from hgq_rtl.schedule.minimal import fewest_registers
-
-        plan = fewest_registers(graph, model, clock_ps(clock_ns), plan)
-    return Optimized(graph, plan, float(clock_ns), tuple(records))
-
-
-@dataclass(frozen=True)
-class _Clock:
-    """What was asked for: a period, a number of stages, or both; the fewest registers or not."""
-
-    model: DelayModel
-    clock_ns: float | None
-    stages: int | None
-    registers: Mapping[str, bool]
-    minimize: bool
-
-    def schedule(self, graph: Graph) -> tuple[float, Schedule]:
-        """The clock in ns, and a schedule for it; the fastest clock if only stages are given."""
-        clock_ns = self.clock_ns
-        if clock_ns is None:
-            if self.stages is None:
-                raise ScheduleError("neither a clock period nor a number of stages is given")
-            clock_ns = shortest_clock(graph, self.model, self.stages) / 1000
-        return clock_ns, schedule(graph, self.model, clock_ns, stages=self.stages, **self.registers)
-
-
-def _in_time(
-    graph: Graph, wanted: _Clock, name: str, dump: Path | None
-) -> tuple[Graph, list[PassRecord]]:
-    """One of the last passes: all that saves area if it costs no stage, or else what is in time.
-
-    Without a clock to meet, area comes first.
-    """
-    number = [each for each, _ in DEFAULT].index(name)
-
-    def within(cuts: Cuts | None) -> tuple[Graph, list[PassRecord]]:
-        target = Target(wanted.model, cuts=cuts)
-        other, records = run(
-            graph, target=target, passes=DEFAULT[number : number + 1], dump=dump, first=number + 1
-        )
-        return other, records[1:]
-
-    if wanted.clock_ns is None:
-        return within(None)
-    found = within(None)
-    try:
-        latency = wanted.schedule(found[0])[1].latency
-    except ScheduleError:
-        latency = None  # what was made is slower alone than the clock, or it takes more stages
-    try:
-        plan = wanted.schedule(graph)[1]
-    except ScheduleError:
-        if latency is None:
-            raise
-        return found  # of sums of three there are fewer in a row
-    if latency is not None and latency <= plan.latency:
-        return found
-    budget = clock_ps(wanted.clock_ns) - wanted.model.register_overhead
-    return within(Cuts(budget, plan.last - plan.first + 1))
 
 
 def _with_types(interface: Interface, graph: Graph) -> Interface:

@@ -7,8 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from hgq_rtl.design import Design, Progress, build_design, silent
+from hgq_rtl.design import Design, build_design, silent
 from hgq_rtl.errors import ScheduleError
+from hgq_rtl.optimize import Progress
 from hgq_rtl.project.core import check_name
 from hgq_rtl.schedule.greedy import clock_ps
 from hgq_rtl.timing.load import load_device

@@ -24,7 +24,7 @@ from hgq_rtl.schedule.schedule import Schedule
 from hgq_rtl.timing.model import DelayModel
 
 KIND = "optimized"
-_CODE = ("design.py", "fixed.py", "ir", "optimized.py", "passes", "schedule", "timing")
+_CODE = ("fixed.py", "ir", "optimize.py", "optimized.py", "passes", "schedule", "timing")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hgq_rtl import cache, design, optimized
+from hgq_rtl import cache, optimize, optimized
 from tests.synth.chain import chain
 
 
@@ -24,7 +24,7 @@ def test_the_second_design_is_the_first_without_a_pass(folder, monkeypatch):
     first = make()
     plain = make(keep=False)
     assert files(first)[0] == files(plain)[0]
-    monkeypatch.setattr(design, "run", None)
+    monkeypatch.setattr(optimize, "run", None)
     second = make()
     assert files(second) == files(first)
     assert [node.type for node in second.graph.nodes] == [node.type for node in first.graph.nodes]

@@ -1,0 +1,129 @@
+"""From a lowered graph to an optimised one, cut into stages for the clock that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from hgq_rtl.errors import ScheduleError
+from hgq_rtl.ir.graph import Graph
+from hgq_rtl.optimized import Optimized
+from hgq_rtl.passes.pipeline import DEFAULT, TIMED, PassRecord, run
+from hgq_rtl.passes.target import Target
+from hgq_rtl.schedule.greedy import clock_ps, schedule, shortest_clock
+from hgq_rtl.schedule.schedule import Schedule
+from hgq_rtl.schedule.split import fewer_stages, reachable
+from hgq_rtl.timing.model import DelayModel
+from hgq_rtl.timing.timeline import Cuts
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for: a period, a number of stages, or both; the fewest registers or not."""
+
+    model: DelayModel
+    clock_ns: float | None
+    stages: int | None
+    registers: Mapping[str, bool]
+    minimize: bool
+
+    def schedule(self, graph: Graph) -> tuple[float, Schedule]:
+        """The clock in ns, and a schedule for it; the fastest clock if only stages are given."""
+        clock_ns = self.clock_ns
+        if clock_ns is None:
+            if self.stages is None:
+                raise ScheduleError("neither a clock period nor a number of stages is given")
+            clock_ns = shortest_clock(graph, self.model, self.stages) / 1000
+        return clock_ns, schedule(graph, self.model, clock_ns, stages=self.stages, **self.registers)
+
+
+def optimize(
+    lowered: Graph, wanted: Wanted, skip: Collection[str], dump: Path | None, progress: Progress
+) -> Optimized:
+    """Passes, and a schedule for the clock.
+
+    Matrices are as small as they get within a level of their fastest; where the fastest clock is
+    asked for, or one that is not met so, no output of theirs comes later than it has to.
+    """
+    small, fast = Target(wanted.model), Target(wanted.model, extra_levels=0)
+    if wanted.clock_ns is not None:
+        with suppress(ScheduleError):
+            return _built(lowered, wanted, small, skip, dump, progress)
+    return _built(lowered, wanted, fast, skip, dump, progress)
+
+
+def _built(
+    lowered: Graph,
+    wanted: Wanted,
+    target: Target,
+    skip: Collection[str],
+    dump: Path | None,
+    progress: Progress,
+) -> Optimized:
+    model = target.device
+    graph, records = run(
+        lowered,
+        target=target,
+        passes=DEFAULT[: -len(TIMED)],
+        skip=[name for name in skip if name not in TIMED],
+        dump=dump,
+        progress=progress,
+    )
+    if wanted.clock_ns is not None:
+        graph = reachable(graph, model, clock_ps(wanted.clock_ns))
+    for name in TIMED:
+        if name not in skip and model.has_lut6:
+            progress(name)
+            graph, more = _in_time(graph, wanted, name, dump)
+            records += more
+    progress("schedule")
+    if wanted.clock_ns is not None:
+        graph = fewer_stages(graph, model, wanted.clock_ns)
+    clock_ns, plan = wanted.schedule(graph)
+    plan.check(graph, model, clock_ps(clock_ns))
+    if wanted.minimize:
+        progress("registers")
+        # Imported late: SciPy's solvers take a third of a second, and a kept design needs none.
+        from hgq_rtl.schedule.minimal import fewest_registers
+
+        plan = fewest_registers(graph, model, clock_ps(clock_ns), plan)
+    return Optimized(graph, plan, float(clock_ns), tuple(records))
+
+
+def _in_time(
+    graph: Graph, wanted: Wanted, name: str, dump: Path | None
+) -> tuple[Graph, list[PassRecord]]:
+    """One of the last passes: all that saves area if it costs no stage, or else what is in time.
+
+    Without a clock to meet, area comes first.
+    """
+    number = [each for each, _ in DEFAULT].index(name)
+
+    def within(cuts: Cuts | None) -> tuple[Graph, list[PassRecord]]:
+        target = Target(wanted.model, cuts=cuts)
+        other, records = run(
+            graph, target=target, passes=DEFAULT[number : number + 1], dump=dump, first=number + 1
+        )
+        return other, records[1:]
+
+    if wanted.clock_ns is None:
+        return within(None)
+    found = within(None)
+    try:
+        latency = wanted.schedule(found[0])[1].latency
+    except ScheduleError:
+        latency = None  # what was made is slower alone than the clock, or it takes more stages
+    try:
+        plan = wanted.schedule(graph)[1]
+    except ScheduleError:
+        if latency is None:
+            raise
+        return found  # of sums of three there are fewer in a row
+    if latency is not None and latency <= plan.latency:
+        return found
+    budget = clock_ps(wanted.clock_ns) - wanted.model.register_overhead
+    return within(Cuts(budget, plan.last - plan.first + 1))
