@@ -362,11 +362,11 @@ def table(found: Mapping[str, Rows]) -> str:
     for model, tools in found.items():
         for tool, row in tools.items():
             if "error" in row:
-                rows.append([model, tool, f"fails: {row['error']}", *[""] * 5])
+                rows.append([model, tool, f"fails: {row['error']}", *[""] * 7])
             elif tool != "times":
                 mhz = f"{statistics.median(row['mhz']):.0f}" if "mhz" in row else ""
                 mhz = "not routed" if "unrouted" in row else mhz
-                numbers = [row.get(k, "") for k in ("luts", "ff", "stage_ps")]
+                numbers = [row.get(k, "") for k in ("luts", "ff", "srl", "stage_ps")]
                 rows.append(
                     [model, tool, row["stages"], *numbers, mhz, f"{row['cpu']:.1f}",
                      row.get("vectors", "")]
@@ -374,7 +374,7 @@ def table(found: Mapping[str, Rows]) -> str:
     ratios = [[model, *_ratios(tools)] for model, tools in found.items()]
     return (
         markdown(
-            ["model", "tool", "stages", "LUT", "FF", "slowest stage, ps", "ECP5 MHz",
+            ["model", "tool", "stages", "LUT", "FF", "SRL", "slowest stage, ps", "ECP5 MHz",
              "conversion, CPU s", "netlist"],
             rows,
         )
