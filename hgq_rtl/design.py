@@ -18,7 +18,7 @@ from hgq_rtl import optimized
 from hgq_rtl.cosim.golden import golden_vectors
 from hgq_rtl.emit.backend import CoreInfo, Emitted, emit
 from hgq_rtl.emulator import Native, load
-from hgq_rtl.errors import EmulatorError, ScheduleError
+from hgq_rtl.errors import EmulatorError
 from hgq_rtl.garbage import no_collection
 from hgq_rtl.ir.evaluate import evaluate
 from hgq_rtl.ir.graph import Graph
@@ -218,32 +218,25 @@ def build_design(
     model = load_device(device)
     check_names(DEFAULT, skip)
     registers = {"register_inputs": register_inputs, "register_outputs": register_outputs}
-    wanted = Wanted(model, clock_ns, stages, registers, minimize_registers)
+    wanted = Wanted(model, clock_ns, stages, max_latency_ns, registers, minimize_registers)
 
     def compute() -> Optimized:
         return optimize(lowered, wanted, skip, dump, progress)
 
     if keep and dump is None:
-        asked = [clock_ns, stages, registers, minimize_registers, sorted(skip)]
+        asked = [clock_ns, stages, max_latency_ns, registers, minimize_registers, sorted(skip)]
         found = optimized.kept(optimized.entry(lowered, model, asked), compute)
     else:
         found = compute()
-    plan, clock_ns = found.schedule, found.clock_ns
-    if max_latency_ns is not None and plan.latency * clock_ns > max_latency_ns:
-        raise ScheduleError(
-            f"the latency is {plan.latency} clocks = {plan.latency * clock_ns:g} ns",
-            received=f"max_latency_ns={max_latency_ns:g}",
-            hint="Ask for fewer stages, a faster device, or registers at one end only",
-        )
     return Design(
         name=name,
         lowered=lowered,
         graph=found.graph,
-        scheduled=insert_registers(found.graph, plan),
+        scheduled=insert_registers(found.graph, found.schedule),
         interface=_with_types(interface, found.graph),
-        schedule=plan,
+        schedule=found.schedule,
         device=model,
-        clock_ns=clock_ns,
+        clock_ns=found.clock_ns,
         passes=found.passes,
         notes=dict(notes or {}),
         reference=reference,

@@ -28,6 +28,7 @@ class Wanted:
     model: DelayModel
     clock_ns: float | None
     stages: int | None
+    max_latency_ns: float | None
     registers: Mapping[str, bool]
     minimize: bool
 
@@ -40,6 +41,16 @@ class Wanted:
             clock_ns = shortest_clock(graph, self.model, self.stages) / 1000
         return clock_ns, schedule(graph, self.model, clock_ns, stages=self.stages, **self.registers)
 
+    def check(self, plan: Schedule, clock_ns: float) -> None:
+        """Raise ScheduleError for a longer latency than was allowed."""
+        latency_ns = plan.latency * clock_ns
+        if self.max_latency_ns is not None and latency_ns > self.max_latency_ns:
+            raise ScheduleError(
+                f"the latency is {plan.latency} clocks = {latency_ns:g} ns",
+                received=f"max_latency_ns={self.max_latency_ns:g}",
+                hint="Ask for fewer stages, a faster device, or registers at one end only",
+            )
+
 
 def optimize(
     lowered: Graph, wanted: Wanted, skip: Collection[str], dump: Path | None, progress: Progress
@@ -47,7 +58,7 @@ def optimize(
     """Passes, and a schedule for the clock.
 
     Matrices are as small as they get within a level of their fastest; where the fastest clock is
-    asked for, or one that is not met so, no output of theirs comes later than it has to.
+    asked for, or what is asked for is not met so, no output of theirs comes later than it has to.
     """
     small, fast = Target(wanted.model), Target(wanted.model, extra_levels=0)
     if wanted.clock_ns is not None:
@@ -85,6 +96,7 @@ def _built(
         graph = fewer_stages(graph, model, wanted.clock_ns)
     clock_ns, plan = wanted.schedule(graph)
     plan.check(graph, model, clock_ps(clock_ns))
+    wanted.check(plan, clock_ns)
     if wanted.minimize:
         progress("registers")
         # Imported late: SciPy's solvers take a third of a second, and a kept design needs none.

@@ -1,5 +1,6 @@
 import pytest
 
+from hgq_rtl.errors import ScheduleError
 from tests.synth.chain import chain
 
 
@@ -12,3 +13,13 @@ def test_the_fastest_clock_can_be_asked_for(seed, device):
     again = chain([8, 12, 4], clock_ns=fastest.clock_ns, **options)
     assert again.clock_ns == fastest.clock_ns
     assert again.latency == fastest.latency
+
+
+def test_a_latency_is_met_where_the_smallest_graph_would_take_longer():
+    options = {"seed": 0, "minimize_registers": False}
+    clock_ns = chain([8, 12, 4], clock_ns=None, stages=2, **options).clock_ns
+    assert chain([8, 12, 4], clock_ns=clock_ns, **options).latency == 3
+    short = chain([8, 12, 4], clock_ns=clock_ns, max_latency_ns=2 * clock_ns, **options)
+    assert short.latency == 2
+    with pytest.raises(ScheduleError, match="the latency is 2 clocks"):
+        chain([8, 12, 4], clock_ns=clock_ns, max_latency_ns=clock_ns, **options)
