@@ -106,15 +106,17 @@ def test_limits_take_luts_for_each_kept_bit():
         for between in ((), moved, (keras.layers.Dropout(0.5),)):
             behind = limits(mode, *between)
             assert np.sum(to_numpy(behind.signal_bits())) == 3 * 5
-            assert float(behind.front_luts()) == pytest.approx(LIMIT * 3 * 5)
+            assert float(to_numpy(behind.front_luts())) == pytest.approx(LIMIT * 3 * 5)
         for between in ((), (keras.layers.ReLU(negative_slope=0.5),)):
             linear = limits(mode, *between, activation="linear")
             assert np.sum(to_numpy(linear.signal_bits())) == 3 * 6
             expected = 0 if mode == "WRAP" else LIMIT * 3 * 6
-            assert float(linear.front_luts()) == pytest.approx(expected)
-        assert float(limits(mode, *moved, activation=None).front_luts()) == 0  # the host's
+            assert float(to_numpy(linear.front_luts())) == pytest.approx(expected)
+        assert (
+            float(to_numpy(limits(mode, *moved, activation=None).front_luts())) == 0
+        )  # the host's
     relu = limits("WRAP", keras.layers.ReLU(), activation="linear")
-    assert float(relu.front_luts()) == pytest.approx(LIMIT * 3 * 5)
+    assert float(to_numpy(relu.front_luts())) == pytest.approx(LIMIT * 3 * 5)
 
 
 def test_a_relu_is_shared_by_its_readers():
@@ -123,7 +125,9 @@ def test_a_relu_is_shared_by_its_readers():
     add = QAdd()
     keras.Model(x, add([y, QDense(3)(y)]))
     bits = np.sum(to_numpy(add.iqs[0].true_bits((1, 3), positive=True)) * np.ones((1, 3)))
-    assert add.luts - float(add.compute_ebops()) / ADDER == pytest.approx(LIMIT * bits / 2)
+    assert add.luts - float(to_numpy(add.compute_ebops())) / ADDER == pytest.approx(
+        LIMIT * bits / 2
+    )
 
 
 def summed(activation, **out):
@@ -142,8 +146,8 @@ def test_an_activation_is_a_table_of_what_reads_it():
     sums, reader = summed("tanh")
     linear, behind = summed(None)
     assert np.array_equal(to_numpy(sum_bits(sums)), [[5, 7, 0]])
-    assert float(reader.front_luts()) == pytest.approx(4 * 1 + 4 * 2)
-    assert float(behind.front_luts()) == pytest.approx(LIMIT * 3 * 4)
+    assert float(to_numpy(reader.front_luts())) == pytest.approx(4 * 1 + 4 * 2)
+    assert float(to_numpy(behind.front_luts())) == pytest.approx(LIMIT * 3 * 4)
     assert sums.luts == pytest.approx(linear.luts)
     variables = [sums.iq.format._i, sums.kq.format._f]
     _, gradients, _ = differentiated(reader.front_luts, variables, (), np.float32(1))
@@ -155,7 +159,7 @@ def test_an_activation_with_an_output_quantizer_has_its_own_table():
     oq = QuantizerConfig("kif", k0=1, i0=0, f0=6, overflow_mode="SAT", heterogeneous_axis=())
     sums, reader = summed("tanh", oq_conf=oq, enable_oq=True)
     assert sums.luts - summed(None)[0].luts == pytest.approx(7 * 1 + 7 * 2)
-    assert float(reader.front_luts()) == pytest.approx(LIMIT * 3 * 4)
+    assert float(to_numpy(reader.front_luts())) == pytest.approx(LIMIT * 3 * 4)
 
 
 def test_loss_of_the_chosen_resource():
