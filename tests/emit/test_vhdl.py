@@ -301,14 +301,10 @@ class TestSynthesis(BackendBattery):
         ghdl(folder, "-a", *write(emitted, folder))
         text = ghdl(folder, "--synth", "--out=verilog", f"{emitted.top}_packed")
         # GHDL 2.0 writes constants of more than 32 bits as strings.
-        text = re.sub(r'(localparam \[(\d+):0\] \w+ = )"([01]+)"', _as_number, text)
+        text = re.sub(r'"([01]+)"', lambda bits: f"{len(bits[1])}'b{bits[1]}", text)
         made = replace(emitted, files={"made.v": text})
         ins, outs = design.interface.inputs[0].width, design.interface.outputs[0].width
         return verilate.simulate(made, ins, outs, design.info.latency, buses, folder)
-
-
-def _as_number(match):
-    return f"{match[1]}{int(match[2]) + 1}'b{match[3]}"
 
 
 def test_other_characters_stay_out():
