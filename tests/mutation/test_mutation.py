@@ -6,7 +6,7 @@ import pytest
 import hgq_rtl as hr
 from tests.mutation.campaign import VerilogCampaign, VhdlCampaign, totals
 from tests.mutation.designs import DESIGNS, trigger
-from tests.mutation.faults import Fault, Instrument, fixed
+from tests.mutation.faults import INSTANCE, OPERAND, Fault, Instrument, fixed
 from tests.mutation.vhdl import draw_faults
 from tests.tools import needs
 
@@ -72,6 +72,18 @@ def test_the_address_of_a_lookup_gets_a_fault(tmp_path):
     (operand,) = (fault for fault in campaign.faults if fault.kind == "operand")
     assert operand.text.startswith("squash_lookup #(")
     assert campaign.icarus([0, operand.number, 0]) == [True, False, True]
+
+
+def test_every_operand_of_a_row_can_get_a_fault():
+    line = (
+        "  net_booth_row #(.WIDTH(9)) row (.a(sum_1), .x({ x_0, 1'h0 }), .d(x_1[2:0]), .y(sum_2));"
+    )
+    assert INSTANCE.match(line)
+    assert [m[1] + m[2] for m in OPERAND.finditer(line)] == [
+        ".a(sum_1",
+        ".x({ x_0, 1'h0 }",
+        ".d(x_1[2:0]",
+    ]
 
 
 @pytest.mark.parametrize(("new", "same"), [("<=", True), (">", False)])
