@@ -60,11 +60,11 @@ def schedule(
     if stages is not None:
         if last - first + 1 > stages:
             best = shortest_clock(graph, model, stages)
+            named = "1 stage" if stages == 1 else f"{stages} stages"
             raise ScheduleError(
-                f"{stages} stages are not enough for a clock of {period / 1000:g} ns",
+                f"{named} cannot hold it at a clock of {period / 1000:g} ns",
                 received=f"the fewest are {last - first + 1}",
-                hint=f"The fastest clock with {stages} stages on '{model.name}' is "
-                f"{best / 1000:g} ns",
+                hint=f"The fastest clock with {named} on '{model.name}' is {best / 1000:g} ns",
             )
         last = first + stages - 1
     # Nodes that no output needs do not exist in graph.nodes, except inputs.

@@ -280,6 +280,6 @@ def test_too_few_stages_name_the_best_clock():
     with pytest.raises(ScheduleError) as error:
         schedule(graph_of(build, [node]), UNIT, 0.001, stages=2)
     assert str(error.value) == (
-        "2 stages are not enough for a clock of 0.001 ns.\n  Received: the fewest are 4.\n"
+        "2 stages cannot hold it at a clock of 0.001 ns.\n  Received: the fewest are 4.\n"
         "  The fastest clock with 2 stages on 'unit' is 0.002 ns."
     )
