@@ -150,12 +150,12 @@ def test_the_example_of_the_readme_runs(tmp_path):
         [sys.executable, "example.py"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "tagger on xcvu13p-2, 2 ns" in done.stdout
+    assert "tagger on xcvu13p-2, 2.5 ns" in done.stdout
     assert re.search(
         r"\d+ vectors, every bit equal \(597 data, .*; 597 equal to Keras\)", done.stdout
     )
     shown = blocks("README.md", "text")[0]
-    assert shown.text.startswith("tagger on xcvu13p-2, 2 ns")
+    assert shown.text.startswith("tagger on xcvu13p-2, 2.5 ns")
 
 
 # --- commands ---------------------------------------------------------------------------------
