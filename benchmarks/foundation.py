@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -155,9 +156,11 @@ def peak_mib() -> float:
 
 
 def in_a_process(module: str, *arguments: object) -> dict[str, float]:
-    """What ``python -m module arguments`` prints last, as JSON."""
+    """What ``python -m module arguments`` prints last, as JSON; nothing is kept from before."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    with tempfile.TemporaryDirectory() as cache:
+        env = os.environ | {"HGQ_RTL_CACHE": cache}
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 

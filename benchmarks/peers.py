@@ -61,10 +61,16 @@ def cached(kind: str, content: Any, compute: Any) -> Any:
     key = hashlib.sha256(json.dumps([VERSION, kind, content], sort_keys=True).encode()).hexdigest()
     path = HOME / "rows" / f"{kind}-{key[:20]}.json"
     if not path.exists():
-        value = compute()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(value))
+        keep(path, compute())
     return json.loads(path.read_text())
+
+
+def keep(path: Path, value: Any) -> None:
+    """Write JSON whole or not at all: another run may be reading it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(value))
+    part.replace(path)
 
 
 def attempt(command: list[Any], **environment: str) -> dict[str, Any]:
@@ -445,11 +451,10 @@ def main() -> None:
     )
     if not models:
         parser.error(f"no such model in {args.models}")
-    (HOME / "models").mkdir(parents=True, exist_ok=True)
     for model in models:
         for rows in collect(model, args.peers, args.lock, args.seeds, args.tries):
             print(model.stem, *list(rows.items())[-1], file=sys.stderr, flush=True)
-            (HOME / "models" / f"{model.stem}.json").write_text(json.dumps(rows))
+            keep(HOME / "models" / f"{model.stem}.json", rows)
             write_table()
 
 
