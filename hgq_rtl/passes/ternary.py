@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from heapq import heapify, heappop, heappush
 from itertools import product
 from math import inf
@@ -22,10 +23,14 @@ from hgq_rtl.passes.expand import is_expanded
 from hgq_rtl.passes.sums import Sum, dissolve, sums_of
 from hgq_rtl.passes.target import Target
 from hgq_rtl.timing.model import DelayModel
-from hgq_rtl.timing.timeline import Cuts, Timeline, deadlines
+from hgq_rtl.timing.timeline import Cuts, Timeline, deadlines, stage_of
 
 Order = Callable[[int, int], tuple[int, int]]
 """A key to sort terms by, from when their last bit arrives and the exponent above it."""
+
+
+Item = tuple[tuple[int, int], int, Node, bool]
+"""A term by its key: a serial number, the value, and whether it is subtracted."""
 
 
 def early(arrival: int, top: int) -> tuple[int, int]:
@@ -59,6 +64,9 @@ def ternary(graph: Graph, device: DelayModel, cuts: Cuts | None = None) -> Graph
     dissolve(graph, sums)
     area, arrival = device.cost, Timeline(device, cuts)
     late = deadlines(graph, device, cuts) if cuts is not None else None
+    ways = [_regrouped, _unsigned]
+    if cuts is not None:
+        ways += [partial(way, mixed=True) for way in ways]
 
     def replacement(node: Node, new: Mapping[Node, Node]) -> Node:
         same = build.make(node.op, tuple([new[arg] for arg in node.args]), node.attrs)
@@ -70,7 +78,7 @@ def ternary(graph: Graph, device: DelayModel, cuts: Cuts | None = None) -> Graph
         least = inf
         if not whole.dissolved:
             least = sum(area(same if adder is node else new[adder]) for adder in whole.adders)
-        for order, regroup in product((early, low), (_regrouped, _unsigned)):
+        for order, regroup in product((early, low), ways):
             total, made = regroup(build, whole, new, arrival, order)
             other = build.make(CAST, (total,), node.attrs) if node.op is CAST else total
             takes = sum(map(area, made))
@@ -92,8 +100,12 @@ def _regrouped(
     new: Mapping[Node, Node],
     arrival: Timeline,
     order: Order,
+    mixed: bool = False,
 ) -> tuple[Node, list[Node]]:
-    """The sum by threes, and the additions that it takes."""
+    """The sum by threes, and the additions that it takes.
+
+    ``mixed``: by twos where three would have to wait for the next stage, and two need not.
+    """
     heap = []
     for serial, (node, bits, negative) in enumerate(whole.terms):
         term = _term(build, new[node], bits)
@@ -103,15 +115,13 @@ def _regrouped(
     made: list[Node] = []
     take = 3 if len(heap) % 2 else 2
     while len(heap) > 1:
-        picked = [heappop(heap) for _ in range(take)]
+        picked = [heappop(heap) for _ in range(min(take, len(heap)))]
         take = 3
-        negative = all(item[3] for item in picked)
-        # Terms of the other sign come last: they are the ones subtracted.
-        picked.sort(key=lambda item: (item[3] != negative, item[1]))
-        args = tuple([item[2] for item in picked])
-        sub = sum(item[3] != negative for item in picked)
-        op, attrs = (SUM3, (sub, 0, 0)) if len(args) == 3 else (ADD, (bool(sub),))
-        total = build.make(op, args, attrs)
+        total, negative = _added(build, picked)
+        pair = _in_time(build, total, picked, arrival) if mixed else None
+        if pair is not None:
+            heappush(heap, picked[2])
+            total, negative = pair
         made.append(total)
         top = total.type.exp + total.type.width
         at = order(arrival(total).high, top)
@@ -123,12 +133,40 @@ def _regrouped(
     return total, made
 
 
+def _added(build: Builder, picked: list[Item]) -> tuple[Node, bool]:
+    """The sum of two or three terms, and whether it is the negative of it."""
+    negative = all(item[3] for item in picked)
+    # Terms of the other sign come last: they are the ones subtracted.
+    terms = sorted(picked, key=lambda item: (item[3] != negative, item[1]))
+    args = tuple([item[2] for item in terms])
+    sub = sum(item[3] != negative for item in terms)
+    op, attrs = (SUM3, (sub, 0, 0)) if len(args) == 3 else (ADD, (bool(sub),))
+    return build.make(op, args, attrs), negative
+
+
+def _in_time(
+    build: Builder, total: Node, picked: list[Item], arrival: Timeline
+) -> tuple[Node, bool] | None:
+    """The sum of the first two of three terms, if three wait for the next stage and two do not."""
+    if len(picked) < 3 or not _waits(total, arrival):
+        return None
+    pair, negative = _added(build, picked[:2])
+    return None if _waits(pair, arrival) else (pair, negative)
+
+
+def _waits(node: Node, arrival: Timeline) -> bool:
+    """Whether a value comes in a later stage than all of its arguments."""
+    last = max(arrival(arg).high for arg in node.args)
+    return stage_of(arrival(node).high, arrival.budget) > stage_of(last, arrival.budget)
+
+
 def _unsigned(
     build: Builder,
     whole: Sum,
     new: Mapping[Node, Node],
     arrival: Timeline,
     order: Order,
+    mixed: bool = False,
 ) -> tuple[Node, list[Node]]:
     """The same with inner sums plus whatever constant saves them from extending signs.
 
@@ -149,10 +187,10 @@ def _unsigned(
     zero = constant(build, 0, 0)
     while len(heap) > 1:
         last = len(heap) <= 3
-        picked = [heappop(heap) for _ in range(min(3, len(heap)))]
-        negative = all(item[3] for item in picked)
+        taken = [heappop(heap) for _ in range(min(3, len(heap)))]
+        negative = all(item[3] for item in taken)
         # What is subtracted comes last.
-        picked.sort(key=lambda item: (item[3] != negative, item[1]))
+        picked = sorted(taken, key=lambda item: (item[3] != negative, item[1]))
         signs = [item[3] != negative for item in picked]
         sub = sum(signs)
         args = [item[2] for item in picked]
@@ -166,11 +204,15 @@ def _unsigned(
         if last and not negative:
             exact = build.make(SUM3, tuple(args), (sub, *_canonical(rest, grid)))
             if sum3_form(exact) is not None:
-                made.append(exact)
-                return exact, made
+                return exact, [*made, exact]
         total = build.make(SUM3, tuple(args), (sub, *_canonical(bias, exp)))
+        pair = _in_time(build, total, taken, arrival) if mixed else None
+        if pair is None:
+            rest += (bias if negative else -bias) << (exp - grid)
+        else:
+            heappush(heap, taken[2])
+            total, negative = pair
         made.append(total)
-        rest += (bias if negative else -bias) << (exp - grid)
         at = order(arrival(total).high, total.type.exp + total.type.width)
         heappush(heap, (at, len(whole.terms) + len(made), total, negative))
     if not heap:

@@ -403,6 +403,18 @@ def test_ternary_keeps_the_latest_output_in_time():
     assert by_threes(graph, Cuts(2, 9), add=2, sum3=3).outputs == graph.outputs
 
 
+def test_ternary_adds_two_where_three_would_wait():
+    build = Builder()
+    a, b, c, d, e = ins = inputs(build, *[S4] * 5)
+    pairs = [build(ADD, x, y, sub=False) for x, y in ((a, b), (c, d))]
+    graph = single(build, ins, build(ADD, build(ADD, *pairs, sub=False), e, sub=False))
+    delays = {"add": 4, "sum3": 7}
+    for budget, expected in ((12, ["sum3", "add", "add"]), (14, ["sum3", "sum3"])):
+        result = by_threes(graph, Cuts(budget, 1), **delays)
+        assert_equivalent(graph, result)
+        assert adds(result) == expected
+
+
 def sums_in_time(examples):
     @settings(max_examples=examples, derandomize=True, deadline=None)
     @given(graphs(40), st.integers(0, 2000))
