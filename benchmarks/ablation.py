@@ -24,7 +24,7 @@ from hgq_rtl.lowering.array import FixedArray
 from hgq_rtl.lowering.inputs import InputPort
 from hgq_rtl.passes.pipeline import DEFAULT
 
-CLOCK_NS = 2.0
+CLOCK_NS = 3.5
 NEEDED = "expand"
 """The pass that no backend can do without."""
 

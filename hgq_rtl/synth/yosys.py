@@ -113,11 +113,15 @@ def as_gates(folder: Path, module: Mapping[str, Any], architecture: str) -> dict
         "memory -nomap",
         "memory_map",
         "techmap",
+        # The models select from a LUT's table bit by bit; most of that is constant.
+        "opt_expr",
+        "opt_merge",
+        "opt_clean",
         "dffunmap",
         "opt_dff -simple-dffe",
         "dffunmap",
         "aigmap",
-        "opt_clean",
+        "opt_clean -purge",
         "delete t:$scopeinfo",  # notes on what was flattened
         "write_json gates.json",
     ]
