@@ -61,10 +61,15 @@ def optimize(
     asked for, or what is asked for is not met so, no output of theirs comes later than it has to.
     """
     small, fast = Target(wanted.model), Target(wanted.model, extra_levels=0)
+    found = None
     if wanted.clock_ns is not None:
         with suppress(ScheduleError):
-            return _built(lowered, wanted, small, skip, dump, progress)
-    return _built(lowered, wanted, fast, skip, dump, progress)
+            found = _built(lowered, wanted, small, skip, dump, progress)
+    if found is None:
+        found = _built(lowered, wanted, fast, skip, dump, progress)
+    # Not above, where a schedule that is wrong would pass for one that does not exist.
+    found.schedule.check(found.graph, wanted.model, clock_ps(found.clock_ns))
+    return found
 
 
 def _built(
@@ -95,7 +100,6 @@ def _built(
     if wanted.clock_ns is not None:
         graph = fewer_stages(graph, model, wanted.clock_ns)
     clock_ns, plan = wanted.schedule(graph)
-    plan.check(graph, model, clock_ps(clock_ns))
     wanted.check(plan, clock_ns)
     if wanted.minimize:
         progress("registers")

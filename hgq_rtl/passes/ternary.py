@@ -28,7 +28,6 @@ from hgq_rtl.timing.timeline import Cuts, Timeline, deadlines, stage_of
 Order = Callable[[int, int], tuple[int, int]]
 """A key to sort terms by, from when their last bit arrives and the exponent above it."""
 
-
 Item = tuple[tuple[int, int], int, Node, bool]
 """A term by its key: a serial number, the value, and whether it is subtracted."""
 
@@ -118,7 +117,7 @@ def _regrouped(
         picked = [heappop(heap) for _ in range(min(take, len(heap)))]
         take = 3
         total, negative = _added(build, picked)
-        pair = _in_time(build, total, picked, arrival) if mixed else None
+        pair = _pair_in_time(build, total, picked, arrival) if mixed else None
         if pair is not None:
             heappush(heap, picked[2])
             total, negative = pair
@@ -136,15 +135,19 @@ def _regrouped(
 def _added(build: Builder, picked: list[Item]) -> tuple[Node, bool]:
     """The sum of two or three terms, and whether it is the negative of it."""
     negative = all(item[3] for item in picked)
-    # Terms of the other sign come last: they are the ones subtracted.
-    terms = sorted(picked, key=lambda item: (item[3] != negative, item[1]))
+    terms = _subtracted_last(picked, negative)
     args = tuple([item[2] for item in terms])
     sub = sum(item[3] != negative for item in terms)
     op, attrs = (SUM3, (sub, 0, 0)) if len(args) == 3 else (ADD, (bool(sub),))
     return build.make(op, args, attrs), negative
 
 
-def _in_time(
+def _subtracted_last(picked: list[Item], negative: bool) -> list[Item]:
+    """Terms in the order of arguments: those of the other sign are the ones subtracted."""
+    return sorted(picked, key=lambda item: (item[3] != negative, item[1]))
+
+
+def _pair_in_time(
     build: Builder, total: Node, picked: list[Item], arrival: Timeline
 ) -> tuple[Node, bool] | None:
     """The sum of the first two of three terms, if three wait for the next stage and two do not."""
@@ -189,8 +192,7 @@ def _unsigned(
         last = len(heap) <= 3
         taken = [heappop(heap) for _ in range(min(3, len(heap)))]
         negative = all(item[3] for item in taken)
-        # What is subtracted comes last.
-        picked = sorted(taken, key=lambda item: (item[3] != negative, item[1]))
+        picked = _subtracted_last(taken, negative)
         signs = [item[3] != negative for item in picked]
         sub = sum(signs)
         args = [item[2] for item in picked]
@@ -206,7 +208,7 @@ def _unsigned(
             if sum3_form(exact) is not None:
                 return exact, [*made, exact]
         total = build.make(SUM3, tuple(args), (sub, *_canonical(bias, exp)))
-        pair = _in_time(build, total, taken, arrival) if mixed else None
+        pair = _pair_in_time(build, total, taken, arrival) if mixed else None
         if pair is None:
             rest += (bias if negative else -bias) << (exp - grid)
         else:

@@ -22,7 +22,9 @@ Module = Mapping[str, Any]
 CONSTANTS = ("0", "1", "x")
 
 
-def simulate(module: Module, inputs: Mapping[str, Sequence[int]], clocks: int) -> dict[str, Any]:
+def simulate(
+    module: Module, inputs: Mapping[str, Sequence[int]], clocks: int
+) -> dict[str, list[int]]:
     """The waves of each output port, bit by bit from the LSB.
 
     ``module``: of ``$_AND_``, ``$_NOT_`` and ``$_DFF_P_``. ``inputs``: waves of each input port.
