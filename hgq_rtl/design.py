@@ -43,8 +43,8 @@ Data = Any
 function, such arrays in the containers of its inputs."""
 Array = NDArray[np.float64]
 Outputs = Any
-"""One float64 array (samples, *shape), or one per output where there are several; for a traced
-function, such arrays in the containers of its outputs."""
+"""One float64 array (samples, *shape), or a list of one per output where there are several; a
+dictionary of such where the model returns one; for a traced function, its containers of them."""
 ENGINES = ("graph", "native")
 """How ``predict`` may compute."""
 

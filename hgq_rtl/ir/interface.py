@@ -128,7 +128,8 @@ class Interface:
     """All ports of a design; their elements in order are the graph's inputs and outputs.
 
     ``input_tree`` and ``output_tree`` are nested containers of port names, in the order of the
-    ports, where the design came from a function of such; else None.
+    ports, where the design came from a function of such or a model with a dictionary of outputs;
+    else None.
     """
 
     inputs: tuple[Port, ...]

@@ -27,7 +27,7 @@ from hgq_rtl.lowering.checks import (
     located,
 )
 from hgq_rtl.lowering.inputs import Format, InputPort, Unquantized
-from hgq_rtl.lowering.naming import calls, identifier, input_names, output_names
+from hgq_rtl.lowering.naming import calls, identifier, input_names, output_keys, output_names
 from hgq_rtl.lowering.stock import lowering_of, no_lowering
 
 Declared = Mapping[str, tuple[int, int, int]]
@@ -113,7 +113,10 @@ def _lower(
         in_nodes.extend(port_nodes)
     flat = tuple(port.element_name(j) for port in out_ports for j in range(port.size))
     graph = Graph(build, tuple(in_nodes), tuple(nodes), flat)
-    return Lowered(graph, Interface(tuple(in_ports), tuple(out_ports)), tuple(walk.layers))
+    keys = output_keys(model)
+    tree = None if keys is None else dict(zip(keys, names, strict=True))
+    interface = Interface(tuple(in_ports), tuple(out_ports), output_tree=tree)
+    return Lowered(graph, interface, tuple(walk.layers))
 
 
 def _output_nodes(name: str, result: FixedArray, where: str) -> list[Node]:

@@ -55,10 +55,20 @@ def input_names(model: keras.Model) -> list[str]:
     return port_names(_inputs(model))
 
 
+def output_keys(model: keras.Model) -> list[str] | None:
+    """The keys of a model that returns a dictionary of tensors, in the order of its outputs."""
+    structure = getattr(model, "_outputs_struct", None)
+    if not isinstance(structure, dict):
+        return None
+    paths = [path for path, _ in keras.tree.flatten_with_path(structure)]
+    return [str(path[0]) for path in paths] if all(len(path) == 1 for path in paths) else None
+
+
 def output_names(model: keras.Model) -> list[str]:
-    """Port names of the outputs: the names of the layers that make them; never an input's."""
+    """Port names of the outputs, never an input's: their keys, or the layers that make them."""
     inputs = _inputs(model)
-    made = [(t._keras_history.operation.name, t.shape[1:]) for t in model.outputs]
+    wishes = output_keys(model) or [t._keras_history.operation.name for t in model.outputs]
+    made = [(wish, t.shape[1:]) for wish, t in zip(wishes, model.outputs, strict=True)]
     return port_names([*inputs, *made])[len(inputs) :]
 
 
