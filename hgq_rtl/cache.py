@@ -1,6 +1,7 @@
 """Results on disk, by content: what was computed once for equal inputs is read back.
 
-``HGQ_RTL_CACHE`` is a folder to use instead of the platform's own for caches, or ``off``.
+``HGQ_RTL_CACHE`` is a folder to use instead of the platform's own for caches, or ``off``. Every
+entry carries its own hash, so that what is read is what was written.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from functools import cache as once
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -16,10 +19,11 @@ from platformdirs import user_cache_path
 VARIABLE = "HGQ_RTL_CACHE"
 LARGEST = 256 << 20
 """Bytes that the cache may take; the entries unused for longest go first."""
-_CHECK_EVERY = 256
-"""Entries written by this process between two looks at the size."""
+_CHECK_EVERY = 16 << 20
+"""Bytes that this process writes between two looks at the size."""
 
-_written = 0
+_unseen = _CHECK_EVERY
+"""Bytes written since the last look; the first entry looks as well."""
 
 
 def folder() -> Path | None:
@@ -39,6 +43,21 @@ def digest(*parts: str | bytes) -> str:
     return sha.hexdigest()[:40]
 
 
+@once
+def code(*libraries: str) -> str:
+    """A hash of all code of this package and the versions of libraries: others may give others."""
+    package = Path(__file__).parent
+    files = sorted(file for file in package.rglob("*") if file.suffix in (".py", ".cc"))
+    return digest(*map(_version, libraries), *[file.read_bytes() for file in files])
+
+
+def _version(library: str) -> str:
+    try:
+        return f"{library} {version(library)}"
+    except PackageNotFoundError:
+        return f"no {library}"
+
+
 def path(kind: str, name: str) -> Path | None:
     """The file of an entry, whether it exists or not."""
     where = folder()
@@ -46,17 +65,15 @@ def path(kind: str, name: str) -> Path | None:
 
 
 def read(kind: str, name: str) -> bytes | None:
-    """The entry, or None. Its file is marked as used."""
-    file = path(kind, name)
+    """The entry; None if there is none, or not all of it. Its file is marked as used."""
+    file = find(kind, name)
     if file is None:
         return None
     try:
-        data = file.read_bytes()
+        check, _, data = file.read_bytes().partition(b"\n")
     except OSError:
         return None
-    with contextlib.suppress(OSError):
-        os.utime(file)
-    return data
+    return data if digest(data).encode() == check else None
 
 
 def write(kind: str, name: str, data: bytes) -> None:
@@ -64,7 +81,25 @@ def write(kind: str, name: str, data: bytes) -> None:
 
     Safe beside other processes: a file appears under its name only when it is complete.
     """
-    global _written
+    put(kind, name, digest(data).encode() + b"\n" + data)
+
+
+def find(kind: str, name: str) -> Path | None:
+    """The file of an entry if there is one; it is marked as used."""
+    file = path(kind, name)
+    try:
+        if file is not None:
+            os.utime(file)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        pass  # in a folder that is only read
+    return file
+
+
+def put(kind: str, name: str, data: bytes) -> None:
+    """As ``write``, a file of just these bytes, for others to open at its ``path``."""
+    global _unseen
     file = path(kind, name)
     if file is None:
         return
@@ -78,8 +113,9 @@ def write(kind: str, name: str, data: bytes) -> None:
         except BaseException:
             os.unlink(temporary)
             raise
-        _written += 1
-        if _written % _CHECK_EVERY == 1:
+        _unseen += len(data)
+        if _unseen >= _CHECK_EVERY:
+            _unseen = 0
             trim()
 
 

@@ -12,9 +12,7 @@ import re
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache as once
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hgq_rtl import cache
-from hgq_rtl.errors import HgqRtlError, LoweringError
+from hgq_rtl.errors import LoweringError
 from hgq_rtl.garbage import no_collection
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
@@ -37,7 +35,8 @@ _KNOWN = ("keras", "hgq_rtl", "hgq")
 """Packages whose layers are defined by their version: what a file needs beside its bytes."""
 _REGISTERED = re.compile(r"(\w+)>\w+")
 """How Keras names an object that some package registered."""
-_CODE = ("compat", "fixed.py", "frontend.py", "ir", "layers", "lowering", "quantizers")
+_LIBRARIES = ("keras", "numpy", "jax", "jaxlib", "tensorflow", "torch")
+"""What lowering computes with, tables of functions above all."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,8 @@ def _entry(path: Path, inputs: Formats | None, check_samples: int) -> str | None
     if modules is None or any(m.partition(".")[0] not in _KNOWN for m in modules):
         return None
     asked = json.dumps([sorted((inputs or {}).items()), check_samples])
-    return cache.digest(_code(), asked, path.read_bytes())
+    backend = os.environ.get("KERAS_BACKEND", "")
+    return cache.digest(cache.code(*_LIBRARIES), backend, asked, path.read_bytes())
 
 
 def _modules(path: Path) -> set[str] | None:
@@ -172,17 +172,6 @@ def _modules(path: Path) -> set[str] | None:
     return found
 
 
-@once
-def _code() -> str:
-    """A hash of everything of this package, and of Keras, that lowering depends on."""
-    package = Path(__file__).parent
-    files = [f for name in _CODE for f in (package / name).rglob("*.py")]
-    files += [package / name for name in _CODE if name.endswith(".py")]
-    versions = [f"{name} {version(name)}" for name in ("keras", "numpy")]
-    versions.append(os.environ.get("KERAS_BACKEND", ""))
-    return cache.digest(*versions, *[file.read_bytes() for file in sorted(files)])
-
-
 def _write(entry: str, source: Source) -> None:
     text = json.dumps(
         {
@@ -192,22 +181,16 @@ def _write(entry: str, source: Source) -> None:
             "notes": source.notes,
         }
     ).encode()
-    cache.write(KIND, entry, cache.digest(text).encode() + b"\n" + text)
+    cache.write(KIND, entry, text)
 
 
 def _read(path: Path, entry: str) -> Source | None:
-    """What was stored under an entry; None if there is nothing, or not all of it."""
-    stored = cache.read(KIND, entry)
-    if stored is None:
+    """What was stored under an entry; None if there is nothing."""
+    text = cache.read(KIND, entry)
+    if text is None:
         return None
-    check, _, text = stored.partition(b"\n")
-    if cache.digest(text).encode() != check:
-        return None
-    try:
-        data = json.loads(text)
-        graph, interface = from_text(data["graph"]), ports.from_json(data["interface"])
-        double = data["notes"]["exactness"]["arithmetic"] == "float64"
-    except (HgqRtlError, KeyError, TypeError, ValueError):
-        return None
+    data = json.loads(text)
+    graph, interface = from_text(data["graph"]), ports.from_json(data["interface"])
+    double = data["notes"]["exactness"]["arithmetic"] == "float64"
     reference = FileReference(path.absolute(), cache.digest(path.read_bytes()), double)
     return Source(data["name"], graph, interface, data["notes"], reference)

@@ -163,8 +163,8 @@ def _source(text: str, floats: bool) -> str:
 def _library(text: str, floats: bool) -> ctypes.CDLL:
     source, program = _source(text, floats), compiler()
     name = cache.digest(source, " ".join(FLAGS), _target(program))
-    kept = cache.path(KIND, name)
-    if kept is not None and kept.exists():
+    kept = cache.find(KIND, name)
+    if kept is not None:
         try:
             return _declared(ctypes.CDLL(str(kept)))
         except OSError:
@@ -172,7 +172,7 @@ def _library(text: str, floats: bool) -> ctypes.CDLL:
     with tempfile.TemporaryDirectory(prefix="hgq_rtl_") as folder:
         built = _compile(program, source, Path(folder))
         library = _declared(ctypes.CDLL(str(built)))
-        cache.write(KIND, name, built.read_bytes())
+        cache.put(KIND, name, built.read_bytes())
     return library
 
 

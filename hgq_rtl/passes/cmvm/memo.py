@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 
-from hgq_rtl import cache as disk
+from hgq_rtl import cache
 from hgq_rtl.errors import PassError
 from hgq_rtl.passes.cmvm.choose import Key, choose
 from hgq_rtl.passes.cmvm.program import AdderProgram, Term
@@ -21,27 +18,15 @@ def solve(key: Key, target: Target) -> AdderProgram:
 
     What is read is checked to be the matrix like any other solution; what is not is solved anew.
     """
-    name = disk.digest(_version(), target.fingerprint, repr(key))
-    stored = disk.read(KIND, name)
+    name = cache.digest(cache.code("da4ml", "numpy"), target.fingerprint, repr(key))
+    stored = cache.read(KIND, name)
     if stored is not None:
         program = _decode(stored)
-        if program is not None and _is(program, key):
+        if _is(program, key):
             return program
     program = choose(key, target)
-    disk.write(KIND, name, _encode(program))
+    cache.write(KIND, name, _encode(program))
     return program
-
-
-@cache
-def _version() -> str:
-    """The solvers themselves: other code may solve otherwise."""
-    here = Path(__file__).parent
-    files = sorted(path for path in here.iterdir() if path.suffix in (".py", ".cc"))
-    package = here.parent.parent
-    measure = [here.parent / "sums.py", here.parent / "ternary.py"]
-    measure += [*sorted((package / "timing").glob("*.py")), package / "ir" / "ops" / "sum3.py"]
-    code = [path.read_bytes() for path in (*files, *measure)]
-    return disk.digest(version("da4ml"), *code)
 
 
 def _encode(program: AdderProgram) -> bytes:
@@ -57,19 +42,12 @@ def _encode(program: AdderProgram) -> bytes:
     return json.dumps(data, separators=(",", ":")).encode()
 
 
-def _decode(stored: bytes) -> AdderProgram | None:
-    """The program, or None where the bytes are not one."""
-    try:
-        data = json.loads(stored)
-        steps = tuple(
-            (Term(int(a), int(s), bool(n)), Term(int(b), int(t), bool(m)))
-            for a, s, n, b, t, m in data["steps"]
-        )
-        outputs = tuple(Term(int(a), int(s), bool(n)) for a, s, n in data["outputs"])
-        tables = tuple(tuple((int(j), int(w)) for j, w in table) for table in data["tables"])
-        return AdderProgram(int(data["inputs"]), steps, outputs, tables)
-    except (ValueError, TypeError, KeyError):
-        return None
+def _decode(stored: bytes) -> AdderProgram:
+    data = json.loads(stored)
+    steps = tuple((Term(a, s, bool(n)), Term(b, t, bool(m))) for a, s, n, b, t, m in data["steps"])
+    outputs = tuple(Term(a, s, bool(n)) for a, s, n in data["outputs"])
+    tables = tuple(tuple((j, w) for j, w in table) for table in data["tables"])
+    return AdderProgram(data["inputs"], steps, outputs, tables)
 
 
 def _is(program: AdderProgram, key: Key) -> bool:
@@ -78,6 +56,6 @@ def _is(program: AdderProgram, key: Key) -> bool:
         return False
     try:
         program.check(matrix)
-    except (PassError, IndexError):
+    except PassError:
         return False
     return True

@@ -34,15 +34,15 @@ def function() -> Function | None:
     if compiler is None:
         return None
     name = disk.digest(SOURCE.read_bytes(), " ".join(FLAGS), platform.platform(), compiler) + ".so"
-    kept = disk.path("native", name)
-    if kept is not None and kept.exists():
-        return _load(kept)
+    kept = disk.find("native", name)
+    if kept is not None and (found := _load(kept)) is not None:
+        return found
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / name
         command = [compiler, *FLAGS, "-o", str(library), str(SOURCE)]
         if subprocess.run(command, capture_output=True).returncode:
             return None
-        disk.write("native", name, library.read_bytes())
+        disk.put("native", name, library.read_bytes())
         return _load(library)
 
 

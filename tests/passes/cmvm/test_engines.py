@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hgq_rtl import cache as disk
 from hgq_rtl.errors import PassError
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
@@ -164,3 +165,17 @@ def test_the_choice_keeps_the_bound_and_is_the_cheapest(seed):
     fastest = measure(plain, key, target)
     assert best.luts <= fastest.luts
     assert best.delay <= fastest.delay + target.extra_levels * level_ps(target.device)
+
+
+def test_a_broken_library_is_built_again(tmp_path, monkeypatch):
+    monkeypatch.setenv(disk.VARIABLE, str(tmp_path))
+    found = []
+    for broken in (False, True):
+        native.function.cache_clear()
+        if broken:
+            (kept,) = (tmp_path / "native").glob("*/*")
+            kept.write_bytes(b"not a library")
+        found.append(native.function())
+    native.function.cache_clear()
+    assert None not in found
+    assert kept.read_bytes() != b"not a library"

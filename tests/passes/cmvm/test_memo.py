@@ -1,5 +1,7 @@
 """What is read back from disk is what was solved, or it is solved again."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -52,14 +54,17 @@ def test_the_second_time_is_read(folder, solved):
     assert len(solved) == 4
 
 
-@pytest.mark.parametrize("wrong", [b"", b"[]", b"{", b'{"steps": 3}', None])
-def test_a_broken_entry_is_solved_again(folder, solved, wrong):
+@pytest.mark.parametrize("what", ["nothing", "half", "nested", "a huge shift", "another matrix"])
+def test_a_broken_entry_is_solved_again(folder, solved, what):
     first = memo.solve(some_key(), TARGET)
     (file,) = entries(folder)
-    if wrong is None:  # the solution of another matrix
-        other = memo.choose(some_key(1), TARGET)
-        wrong = memo._encode(other)
-    file.write_bytes(wrong)
+    whole = file.read_bytes()
+    if what == "another matrix":
+        cache.write(memo.KIND, file.name, memo._encode(memo.choose(some_key(1), TARGET)))
+    else:
+        halves = {"nothing": b"", "half": whole[: len(whole) // 2], "nested": b"[" * 100_000}
+        file.write_bytes(halves.get(what, whole.replace(b",1,", b",99999999999999,")))
+    assert file.read_bytes() != whole
     solved.clear()
     assert memo.solve(some_key(), TARGET) == first
     assert len(solved) == 1
@@ -81,6 +86,33 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path, monkeypatch, solv
     assert memo.solve(some_key(), TARGET) == memo.solve(some_key(), TARGET)
 
 
+def test_other_code_or_another_library_is_another_entry(folder, solved, monkeypatch):
+    memo.solve(some_key(), TARGET)
+    for version in ("0.1", "0.2"):
+        cache.code.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(cache, "version", lambda library, v=version: v)
+            memo.solve(some_key(), TARGET)
+    cache.code.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rglob", lambda self, pattern: iter([Path(__file__)]))
+        memo.solve(some_key(), TARGET)
+    cache.code.cache_clear()
+    assert len(solved) == 4
+    memo.solve(some_key(), TARGET)
+    assert len(solved) == 4
+
+
+def test_the_size_is_looked_at_as_bytes_are_written(folder, monkeypatch):
+    looks = []
+    monkeypatch.setattr(cache, "trim", lambda: looks.append(1))
+    monkeypatch.setattr(cache, "_CHECK_EVERY", 1000)
+    monkeypatch.setattr(cache, "_unseen", 1000)
+    for n, expected in enumerate([1, 1, 2, 2, 3]):
+        cache.put("test", f"entry-{n}", b"x" * 500)
+        assert len(looks) == expected
+
+
 def test_the_oldest_entries_go_first(folder):
     import os
 
@@ -89,6 +121,6 @@ def test_the_oldest_entries_go_first(folder):
         file = cache.path("test", f"entry-{n}")
         os.utime(file, ns=(n * 10**9, n * 10**9))
     assert cache.read("test", "entry-0") == b"x" * 100  # used just now
-    cache.trim(350)
+    cache.trim(3 * len(cache.path("test", "entry-0").read_bytes()) + 50)
     left = [n for n in range(6) if cache.read("test", f"entry-{n}") is not None]
     assert left == [0, 4, 5]
