@@ -80,8 +80,9 @@ class FixedArray(NDArrayOperatorsMixin):
     def _no_number(self, *_: Any) -> NoReturn:
         raise LoweringError(
             "the value of a FixedArray is not known before the hardware runs",
-            received="it was used as a Python number, or as the condition of if, while, and, or",
-            hint="Use numpy.where for choices, and & | ~ for conditions",
+            received="it was used as a Python number, as the condition of if, while, and, or, or "
+            "put into an array of numbers",
+            hint="Use numpy.where for choices, & | ~ for conditions, and fill numpy.zeros_like(x)",
         )
 
     __bool__ = __int__ = __float__ = __complex__ = __index__ = _no_number
@@ -143,7 +144,8 @@ class FixedArray(NDArrayOperatorsMixin):
         if self.is_bool and not is_boolean(value):
             raise LoweringError("an array of truth values takes no numbers",
                                 hint="Make it one of numbers first, with astype(int)")  # fmt: skip
-        self.elements[key] = as_elements(self.build, value, "an assignment")
+        # [()]: an array without axes would be stored as it is, as an element.
+        self.elements[key] = as_elements(self.build, value, "an assignment")[()]
 
     def reshape(self, *shape: Any, order: str = "C") -> FixedArray:
         """As ``numpy.ndarray.reshape``."""

@@ -188,9 +188,14 @@ def _named(fn: Function, inputs: Any) -> Any:
 
 
 def _call(fn: Function, arguments: Any) -> Any:
-    if isinstance(arguments, dict):
-        return fn(**arguments)
-    return fn(*arguments) if isinstance(arguments, list | tuple) else fn(arguments)
+    try:
+        if isinstance(arguments, dict):
+            return fn(**arguments)
+        return fn(*arguments) if isinstance(arguments, list | tuple) else fn(arguments)
+    except ValueError as error:  # NumPy's, where a FixedArray is put into an array of numbers
+        if isinstance(error.__cause__, LoweringError):
+            raise error.__cause__ from None
+        raise
 
 
 def _port_name(path: Path) -> str:

@@ -142,10 +142,21 @@ def boolean(x):
     return x if x[0] > 0 else -x
 
 
+def filled(x):
+    y = np.zeros(3)
+    y[1] = x[0]
+    return y
+
+
 REFUSED = [
     (boolean, X, "the value of a FixedArray is not known before the hardware runs.\n"
-     "  Received: it was used as a Python number, or as the condition of if, while, and, or.\n"
-     "  Use numpy.where for choices, and & | ~ for conditions."),
+     "  Received: it was used as a Python number, as the condition of if, while, and, or, or put "
+     "into an array of numbers.\n"
+     "  Use numpy.where for choices, & | ~ for conditions, and fill numpy.zeros_like(x)."),
+    (filled, X, "the value of a FixedArray is not known before the hardware runs.\n"
+     "  Received: it was used as a Python number, as the condition of if, while, and, or, or put "
+     "into an array of numbers.\n"
+     "  Use numpy.where for choices, & | ~ for conditions, and fill numpy.zeros_like(x)."),
     (lambda x: np.array([x, x]), X,
      "a FixedArray has no numbers yet, so it cannot become a NumPy array.\n"
      "  Received: shape (3,).\n"
