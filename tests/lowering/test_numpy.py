@@ -74,7 +74,10 @@ ELEMENTWISE = {
         lookup(lambda v: v.bit_count(), n), lookup(lambda v: v * v if v > 0 else -1, x),
         lookup(math.isqrt, n), quantize(lookup(math.exp, x), 0, 3, 3, "RND", "SAT"),
     ],
-    "of integers only": lambda n: [np.gcd(n, 6), np.bitwise_count(n)],
+    "of integers only": lambda n, m: [
+        np.gcd(n, 6), np.bitwise_count(n), np.bitwise_count(m * 4), np.bitwise_count(n > 2),
+        np.bitwise_count(n * 70001 - m),
+    ],
     "bins": lambda x: [np.digitize(x, [-1, 0, 0.75]), np.searchsorted([-1, 0, 1], x),
                        np.digitize(x, [-1, 0.5], right=True), np.searchsorted([0, 1], x, "right")],
 }  # fmt: skip

@@ -8,7 +8,11 @@ from hgq_rtl.errors import LoweringError
 from hgq_rtl.ir.node import Builder, Node, Op
 from hgq_rtl.ir.ops import MUX, SHIFT, XOR, cast, constant
 from hgq_rtl.lowering.elements import is_whole
-from hgq_rtl.lowering.functions.scalar import floor
+from hgq_rtl.lowering.functions.scalar import absolute, add, floor
+from hgq_rtl.lowering.table import fill
+
+COUNTED = 6
+"""Bits whose ones one table counts: the inputs of a LUT."""
 
 
 def bitwise(op: Op) -> Callable[..., Node]:
@@ -49,6 +53,18 @@ def ldexp(build: Builder, a: Node, b: Node) -> Node:
         raise LoweringError("numpy.ldexp takes a constant integer exponent")
     bits = b.type.lo << b.type.exp
     return build(SHIFT, a, bits=bits) if bits else a
+
+
+def count_ones(build: Builder, a: Node) -> Node:
+    """The ones in the binary digits of |a|, by tables of few bits that are added up."""
+    check_whole("numpy.bitwise_count", a)
+    a = absolute(build, a)
+    total = constant(build, 0, 0)
+    for low in range(0, a.type.at(0).width, COUNTED):
+        part = cast(build, build(SHIFT, a, bits=-low) if low else a, 0, COUNTED, False)
+        ones = tuple(n.bit_count() for n in range(part.type.lo, part.type.hi + 1))
+        total = add(build, total, fill(build, part, ones, 0))
+    return total
 
 
 def _shifted(build: Builder, a: Node, b: Node, by: Callable[[Node, int], Node]) -> Node:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from hgq_rtl.ir.ops import AND, MAX, MIN, OR, XOR
-from hgq_rtl.lowering.functions.bits import bitwise, invert, ldexp, left_shift, right_shift
+from hgq_rtl.lowering.functions.bits import (
+    bitwise,
+    count_ones,
+    invert,
+    ldexp,
+    left_shift,
+    right_shift,
+)
 from hgq_rtl.lowering.functions.conditions import (
     equal,
     greater,
@@ -69,6 +76,7 @@ EXACT: dict[np.ufunc, Rule] = {
     np.bitwise_or: bitwise(OR),
     np.bitwise_xor: bitwise(XOR),
     np.invert: invert,
+    np.bitwise_count: count_ones,
     np.left_shift: left_shift,
     np.right_shift: right_shift,
     np.ldexp: ldexp,
@@ -82,7 +90,7 @@ EXACT: dict[np.ufunc, Rule] = {
 OF_INTEGERS = frozenset(
     {
         np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift,
-        np.ldexp,
+        np.ldexp, np.bitwise_count,
     }
 )  # fmt: skip
 """Ufuncs that NumPy does not have for floats."""
