@@ -140,6 +140,17 @@ def test_readme_of_hgq2():
     assert model.layers[3].bq.overflow_mode == "SAT_SYM"
 
 
+def test_modules_of_hgq2():
+    """Everything is where HGQ 2 has it."""
+    from hgq_rtl import quantizers
+    from hgq_rtl.constraints import Constant, Max, Min, MinMax
+    from hgq_rtl.quantizer import Quantizer, QuantizerConfig
+    from hgq_rtl.regularizers import MonoL1
+
+    for found in (Constant, Max, Min, MinMax, MonoL1, Quantizer, QuantizerConfig):
+        assert found is getattr(quantizers, found.__name__)
+
+
 def test_usage_of_hgq1():
     from hgq_rtl.compat.hgq1 import HDense, HQuantize
     from hgq_rtl.compat.hgq1.bops import ResetMinMax, compute_bops

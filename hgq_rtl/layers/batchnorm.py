@@ -35,6 +35,18 @@ def _is_of_kernel(name: str) -> bool:
     return name.startswith(("kernel_", "bias_")) or name in ("activation", "use_bias")
 
 
+def _renamed(arguments: dict[str, Any], theirs: str, ours: str) -> dict[str, Any]:
+    """``arguments``, those that begin with ``theirs`` under the names that begin with ``ours``."""
+    renamed = {}
+    for name, value in arguments.items():
+        name = ours + name.removeprefix(theirs) if name.startswith(theirs) else name
+        if name in renamed:
+            raise ConfigError(f"{name!r} is given twice",
+                              received=f"also as {theirs}{name.removeprefix(ours)}")  # fmt: skip
+        renamed[name] = value
+    return renamed
+
+
 @keras.saving.register_keras_serializable(package="hgq_rtl")
 class QBatchNormalization(Moments, QWeighted):
     """x·Q(s) + Q(beta - mean·s) along ``axis``, as ``keras.layers.BatchNormalization``.
@@ -134,8 +146,13 @@ class QBatchNormDense(Moments, QDense):
     """A batch normalization of the input, folded into the dense layer that follows it.
 
     Equals ``BatchNormalization(center=False)`` on the last axis, then ``Dense``; a beta would say
-    the same as the bias, so the bias cannot be left out. Arguments: see QDense and Moments.
+    the same as the bias, so the bias cannot be left out. Arguments: see QDense and Moments, whose
+    ``gamma_initializer, gamma_regularizer, gamma_constraint`` HGQ 2 calls ``bn_gamma_...``: both
+    are accepted.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **_renamed(kwargs, "bn_gamma_", "gamma_"))
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create gamma and moving moments (n,), kernel (n, units) and bias (units,)."""
@@ -162,9 +179,10 @@ class QEinsumDenseBatchnorm(Moments, QEinsumDense):
 
     Equals ``EinsumDense`` (no bias), then ``BatchNormalization`` along ``normalize_axes`` with
     the bias as beta. ``normalize_axes``: letters of kernel and result; default ``bias_axes``.
-    ``center``: whether there is a bias. In training the product is computed twice: with the float
-    kernel for the moments, then with the quantized one. Further arguments: see QEinsumDense and
-    Moments.
+    ``center``: whether there is a bias, whose ``bias_initializer, bias_regularizer,
+    bias_constraint`` may also be called ``beta_...``, as in HGQ 2. In training the product is
+    computed twice: with the float kernel for the moments, then with the quantized one. Further
+    arguments: see QEinsumDense and Moments.
     """
 
     def __init__(
@@ -182,6 +200,7 @@ class QEinsumDenseBatchnorm(Moments, QEinsumDense):
         if not axes:
             raise ConfigError("bias_axes or normalize_axes must say what is normalized",
                               received="None for both")  # fmt: skip
+        kwargs = _renamed(kwargs, "beta_", "bias_")
         super().__init__(equation, output_shape, activation, bias_axes or axes, **kwargs)
         self.normalize_axes, self.center = axes, bool(center)
 

@@ -31,6 +31,18 @@ def check_dtype(dtype: str) -> None:
     if dtype not in MANTISSA:
         raise ConfigError("quantizers compute in float32 or float64", received=f"dtype {dtype!r}",
                           hint="Set a dtype policy of one of these two")  # fmt: skip
+    if dtype == "float64" and not _has_doubles():
+        raise ConfigError("JAX computes float64 in float32 unless it is told not to",
+                          received="float64", hint="Set the environment variable JAX_ENABLE_X64=1"
+                          )  # fmt: skip
+
+
+def _has_doubles() -> bool:
+    if keras.backend.backend() != "jax":
+        return True
+    import jax
+
+    return bool(jax.config.jax_enable_x64)
 
 
 def pow2(e: Any, dtype: str) -> Any:

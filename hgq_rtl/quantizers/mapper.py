@@ -60,11 +60,19 @@ class AxisMapper:
         return tuple(1 if a in shared else int(shape[a]) for a in range(rank))
 
     def to_tensor(self, widths: Any, shape: Sequence[int]) -> Any:
-        """Expand ``widths`` so that they broadcast against a tensor of ``shape``."""
+        """Expand ``widths`` so that they broadcast against a tensor of ``shape``.
+
+        Raises ConfigError if they are those of a tensor of another shape.
+        """
+        _check_shape(tuple(widths.shape), tuple(shape))
         return widths
 
     def extrema(self, x: Any, width_shape: Sequence[int]) -> tuple[Any, Any]:
-        """Minimum and maximum of ``x`` over the elements that share a width."""
+        """Minimum and maximum of ``x`` over the elements that share a width.
+
+        Raises ConfigError if the widths are those of a tensor of another shape.
+        """
+        _check_shape(tuple(width_shape), tuple(x.shape))
         axes = tuple(
             a
             for a, (n, w) in enumerate(zip(x.shape, width_shape, strict=True))
@@ -85,3 +93,14 @@ class AxisMapper:
     def from_config(cls, config: dict[str, Any]) -> AxisMapper:
         """Inverse of ``get_config``."""
         return cls(**config)
+
+
+def _check_shape(widths: tuple[int, ...], shape: tuple[int | None, ...]) -> None:
+    if len(widths) != len(shape) or any(
+        w != n and w != 1 and n not in (1, None) for w, n in zip(widths, shape, strict=True)
+    ):
+        raise ConfigError(
+            "a quantizer was built for a tensor of another shape",
+            received=f"shape {shape}, with widths of shape {widths}",
+            hint="Give it what the layer was built for, or build the layer anew",
+        )

@@ -41,14 +41,14 @@ class HardTanhConfig(_Preset):
     """clip(x, -1, 1) on the grid 2^-f: the values [-1, 1 - 2^-f], or ±(1 - 2^-f) if symmetric.
 
     One sign bit, integer bits held at 0, overflow SAT or SAT_SYM; the fraction is trained.
-    Further parameters are those of QuantizerConfig. Raises ConfigError for those set here.
+    ``q_type``: kif, kbi, or default, the type that the scope around gives to ``place``. Further
+    parameters are those of QuantizerConfig. Raises ConfigError for those set here.
     """
 
     def __init__(
         self,
-        q_type: str = "default",
+        q_type: str = "kif",
         place: str = "datalane",
-        *,
         symmetric: bool = False,
         **params: Any,
     ) -> None:
@@ -63,5 +63,5 @@ class HardSigmoidConfig(_Preset):
     Further parameters are those of QuantizerConfig. Raises ConfigError for those set here.
     """
 
-    def __init__(self, q_type: str = "default", place: str = "datalane", **params: Any) -> None:
+    def __init__(self, q_type: str = "kif", place: str = "datalane", **params: Any) -> None:
         super().__init__(q_type, place, _fixed(1, "SAT", (0.25, 0.5)), params)

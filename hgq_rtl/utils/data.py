@@ -37,8 +37,12 @@ class Batches:
             self._size = min(batch_size, self.samples)
             self.count = -(-self.samples // self._size) if self._size else 0
         if self.count == 0:
-            raise TrainingError("there are no data to trace with",
-                                hint="Pass samples that cover all inputs")  # fmt: skip
+            shape = f" of shape {data.shape}" if isinstance(data, np.ndarray) else ""
+            raise TrainingError(
+                "there are no data to trace with",
+                received=type(data).__name__ + shape,
+                hint="Pass samples that cover all inputs: arrays, or a keras.utils.PyDataset",
+            )
 
     def __iter__(self) -> Iterator[tuple[Any, int]]:
         largest = 0

@@ -38,9 +38,12 @@ def test_integer_bits_stay():
 
 def test_scopes_apply_where_they_can():
     with QuantizerConfigScope(default_q_type="kbi", b0=4, overflow_mode="WRAP", affine=(2, 0)):
-        conf = HardTanhConfig(round_mode="TRN")
+        conf = HardTanhConfig("default", round_mode="TRN")
     assert (conf.q_type, conf["b0"], conf["round_mode"]) == ("kbi", 4, "TRN")
     assert (conf["overflow_mode"], conf["affine"], conf["i0"]) == ("SAT", None, 0)
+    with QuantizerConfigScope(default_q_type="dummy"):  # they are functions, whatever the scope
+        assert [c().q_type for c in (HardTanhConfig, HardSigmoidConfig)] == ["kif", "kif"]
+    assert HardTanhConfig("kif", "datalane", True)["overflow_mode"] == "SAT_SYM"
 
 
 def test_saved_as_what_they_stand_for():

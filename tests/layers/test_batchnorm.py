@@ -172,6 +172,18 @@ def test_folding_is_the_same_compiled_and_not():
         assert np.array_equal(a, b)
 
 
+def test_names_of_hgq2():
+    ones = keras.initializers.Constant(2.0)
+    layer = QBatchNormDense(3, bn_gamma_initializer=ones, bn_gamma_constraint="non_neg")
+    layer.build((None, 2))
+    assert to_numpy(layer.gamma).tolist() == [2.0, 2.0]
+    assert isinstance(layer.gamma_constraint, keras.constraints.NonNeg)
+    layer = QEinsumDenseBatchnorm("ab,bc->ac", 3, bias_axes="c", beta_initializer=ones, beta0=1e-3)
+    layer.build((None, 2))
+    assert to_numpy(layer.bias).tolist() == [2.0, 2.0, 2.0]
+    assert layer.beta0 == 1e-3
+
+
 def test_errors():
     def message(call):
         with pytest.raises(ConfigError) as error:
@@ -193,6 +205,9 @@ def test_errors():
     )
     assert message(lambda: QEinsumDenseBatchNorm("ab,bc->ac", 3)) == (
         "bias_axes or normalize_axes must say what is normalized.\n  Received: None for both."
+    )
+    assert message(lambda: QBatchNormDense(3, gamma_initializer=1, bn_gamma_initializer=1)) == (
+        "'gamma_initializer' is given twice.\n  Received: also as bn_gamma_initializer."
     )
     layer = QEinsumDenseBatchNorm("abc,cd->abd", (2, 3), normalize_axes="b")
     assert message(lambda: layer.build((None, 2, 4))) == (

@@ -1,5 +1,6 @@
 """WRAP tracking and tracing, zero widths, and what lowering reads."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -220,6 +221,24 @@ def test_half_precision_is_refused():
         "  Received: dtype 'float16'.\n"
         "  Set a dtype policy of one of these two."
     )
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="about JAX")
+def test_doubles_that_jax_would_narrow_are_refused():
+    q = Quantizer(QuantizerConfig("kif"), dtype="float64")
+    assert message(lambda: q.build((None, 2)), ConfigError) == (
+        "JAX computes float64 in float32 unless it is told not to.\n"
+        "  Received: float64.\n"
+        "  Set the environment variable JAX_ENABLE_X64=1."
+    )
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2,), (3, 2, 3)])
+def test_another_shape_is_refused(shape):
+    for q in (make("kif", (None, 2), "SAT"), make("kbi", (None, 2), "WRAP")):
+        text = message(lambda q=q: q(np.zeros(shape, np.float32)), ConfigError)
+        assert "a quantizer was built for a tensor of another shape" in text
+        assert f"Received: shape {shape}, with widths of shape (1, 2)." in text
 
 
 def test_wide_formats_saturate_inside_their_range():

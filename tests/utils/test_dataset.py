@@ -72,7 +72,7 @@ def test_with_keras():
     a = keras.Input((2,), name="a")
     model = keras.Model({"a": a}, keras.layers.Dense(1)(a))
     model.compile("sgd", "mse")
-    data = Dataset({"a": X}, Y, batch_size=4, shuffle=True, seed=0)
+    data = Dataset(x_set={"a": X}, y_set=Y, batch_size=4, shuffle=True, seed=0, device="none")
     orders = [data[0][1]]
     model.fit(data, epochs=1, verbose=0)
     assert not np.array_equal(orders[0], data[0][1])  # keras ends the epoch
@@ -90,7 +90,7 @@ def test_with_keras():
             "batch_size must be a positive integer.\n  Received: 0.",
         ),
         (
-            {"y": Y[:3]},
+            {"y_set": Y[:3]},
             "a dataset needs arrays with one row per sample.\n  Received: [10, 3] rows.",
         ),
         (

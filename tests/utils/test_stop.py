@@ -45,14 +45,16 @@ def test_early_stopping_counts_epochs_within_the_budget(model):
     assert str(error.value) == "ebops_threshold must be positive.\n  Received: 0."
 
 
-def test_stop_if(model):
+def test_stop_if(model, capsys):
     hits = [{"acc": a, "ebops": 10} for a in (0.9, 0.1, 0.9, 0.9, 0.9)]
     good = lambda logs: logs["acc"] > 0.5  # noqa: E731
     callback = StopIf(good)
     assert stopped_at(callback, model, hits) == 0
     assert callback.stopped
     model.stop_training = False
-    assert stopped_at(StopIf(good, patience_epochs=2), model, hits) == 4
+    assert stopped_at(StopIf(good, patience_epochs=2, verbose=1), model, hits) == 4
+    text = "training stops: the condition held for 3 consecutive epochs\n"
+    assert capsys.readouterr().out == text
     model.stop_training = False
     both = StopIf(lambda logs, m: m is model and logs["ebops"] == 10, 1)
     assert stopped_at(both, model, hits) == 1
@@ -70,6 +72,9 @@ def test_stop_if_in_steps(model):
         assert not model.stop_training
         callback.on_train_batch_end(step, {"loss": loss})
     assert model.stop_training
+    only_steps = StopIf(stop_condition=lambda logs: True, patience_epochs=None, patience_steps=9)
+    model.stop_training = False
+    assert stopped_at(only_steps, model, [{"ebops": 1}] * 3) is None
     with pytest.raises(ConfigError) as error:
         StopIf(bool, patience_epochs=-1)
     assert (

@@ -40,6 +40,17 @@ def test_bar_without_a_template_and_after_an_interruption(capsys):
     out = capsys.readouterr().out
     assert "5/6" in out
     assert "ebops 0" in out
+    for bar, shown in (
+        (PBar(metric="loss {loss}"), "loss 0.25  0 EBOPs"),
+        (PBar(metric="loss {loss} of {ebops:.1f}"), "loss 0.25 of 0.0"),
+        (PBar("loss {loss}", disable_ebops=True), "loss 0.25"),
+    ):
+        bar.set_model(model)
+        bar.set_params({"epochs": 1})
+        bar.on_train_begin()
+        bar.on_epoch_end(0, {"loss": 0.25})
+        bar.on_train_end()
+        assert capsys.readouterr().out.rstrip().endswith(shown)
     wrong = PBar("{lost}")
     wrong.set_model(model)
     wrong.set_params({"epochs": 6})
@@ -47,7 +58,7 @@ def test_bar_without_a_template_and_after_an_interruption(capsys):
     with pytest.raises(ConfigError) as error:
         wrong.on_epoch_end(0, {"loss": 1.0})
     assert str(error.value) == (
-        "the template names 'lost', which is not in the logs.\n"
+        "the metric names 'lost', which is not in the logs.\n"
         "  Received: '{lost}'.\n"
         "  Known: epoch, ebops, loss."
     )

@@ -128,9 +128,13 @@ def test_errors(model):
             trace_minmax(model, data, **more)
         return str(error.value)
 
-    empty = "there are no data to trace with.\n  Pass samples that cover all inputs."
-    assert message(X[:0]) == empty
-    assert message([]) == empty
+    for data, received in (
+        (X[:0], "ndarray of shape (0, 3)"), ([], "list"), ((x for x in X), "generator"),
+    ):  # fmt: skip
+        assert message(data) == (
+            f"there are no data to trace with.\n  Received: {received}.\n"
+            "  Pass samples that cover all inputs: arrays, or a keras.utils.PyDataset."
+        )
     assert message([X, X[:3]]) == (
         "the inputs have different numbers of samples.\n  Received: 50, 3."
     )

@@ -12,15 +12,15 @@ from hgq_rtl.errors import ConfigError
 
 
 class Dataset(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of ``x`` (and ``y``) for ``fit``, ``predict`` and ``trace_minmax``.
+    """Batches of ``x_set`` (and ``y_set``) for ``fit``, ``predict`` and ``trace_minmax``.
 
-    ``x``, ``y``: an array, or a tuple, list or dict of arrays, with one row per sample; without
-    ``y`` the batches carry inputs alone. ``shuffle``: put the samples in a new random order
-    every epoch (each sample once per epoch, batches made of other samples each time), drawn from
-    ``seed``; None draws a seed from Keras's, which ``keras.utils.set_random_seed`` fixes.
+    ``x_set``, ``y_set``: an array, or a tuple, list or dict of arrays, with one row per sample;
+    without ``y_set`` the batches carry inputs alone. ``shuffle``: put the samples in a new random
+    order every epoch (each sample once per epoch, batches made of other samples each time), drawn
+    from ``seed``; None draws a seed from Keras's, which ``keras.utils.set_random_seed`` fixes.
     ``drop_last``: leave out the samples that do not fill a batch; together with ``shuffle``,
-    others every epoch. ``device``: where all samples are held and gathered; 'cpu:0' is host
-    memory, 'gpu:0' the accelerator's, which saves copying every batch.
+    others every epoch. ``device``: where all samples are held and gathered; 'cpu:0' (or 'none')
+    is host memory, 'gpu:0' the accelerator's, which saves copying every batch.
 
     ``model.fit(dataset, shuffle=True)`` is Keras's default, and reorders the batches once more;
     nothing is lost by it. Raises ConfigError for empty or ragged data.
@@ -28,8 +28,8 @@ class Dataset(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __init__(
         self,
-        x: Any,
-        y: Any = None,
+        x_set: Any,
+        y_set: Any = None,
         batch_size: int = 32,
         device: str = "cpu:0",
         drop_last: bool = False,
@@ -40,7 +40,7 @@ class Dataset(keras.utils.PyDataset):  # type: ignore[misc]
         super().__init__(**kwargs)
         if not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise ConfigError("batch_size must be a positive integer", received=repr(batch_size))
-        parts = (x,) if y is None else (x, y)
+        parts = (x_set,) if y_set is None else (x_set, y_set)
         data = keras.tree.map_structure(np.asarray, parts)
         rows = [len(a) if a.ndim else 0 for a in keras.tree.flatten(data)]
         if not rows or min(rows) == 0 or len(set(rows)) > 1:
@@ -51,7 +51,7 @@ class Dataset(keras.utils.PyDataset):  # type: ignore[misc]
             raise ConfigError("the samples do not fill one batch",
                               received=f"{self.samples} samples, batch_size {batch_size}",
                               hint="Lower batch_size, or set drop_last=False")  # fmt: skip
-        self._on_host = device in ("cpu", "cpu:0")
+        self._on_host = device in ("cpu", "cpu:0", "none")
         self.device = device
         if not self._on_host:
             with keras.device(device):

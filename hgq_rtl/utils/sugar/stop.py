@@ -33,18 +33,21 @@ class EarlyStoppingWithEbopsThres(keras.callbacks.EarlyStopping):  # type: ignor
 
 
 class StopIf(keras.callbacks.Callback):  # type: ignore[misc]
-    """Stop after more than ``patience_epochs`` consecutive epochs in which ``cond`` is true.
+    """Stop after more than ``patience_epochs`` consecutive epochs of ``stop_condition``.
 
-    ``cond``: a function of the logs, or of the logs and the model. With ``patience_steps`` it is
-    asked after every batch too, and more than that many consecutive batches stop training.
-    ``stopped`` says afterwards whether this happened.
+    ``stop_condition``: a function of the logs, or of the logs and the model, whose result is true
+    or not. With ``patience_steps`` it is asked after every batch too, and more than that many
+    consecutive batches stop training; it is not asked at the end of epochs if
+    ``patience_epochs`` is None. ``verbose``: 1 says so when training is stopped. ``stopped``
+    tells afterwards.
     """
 
     def __init__(
         self,
-        cond: Callable[..., Any],
-        patience_epochs: int = 0,
+        stop_condition: Callable[..., Any],
+        patience_epochs: int | None = 0,
         patience_steps: int | None = None,
+        verbose: int = 0,
     ) -> None:
         super().__init__()
         for name, patience in (
@@ -54,8 +57,9 @@ class StopIf(keras.callbacks.Callback):  # type: ignore[misc]
             if patience is not None and (not isinstance(patience, int) or patience < 0):
                 raise ConfigError(f"{name} must be an integer of zero or more",
                                   received=repr(patience))  # fmt: skip
-        self._cond = _two_arguments(cond)
+        self._cond = _two_arguments(stop_condition)
         self.patience_epochs, self.patience_steps = patience_epochs, patience_steps
+        self.verbose = verbose
         self._epochs = self._steps = 0
         self.stopped = False
 
@@ -65,20 +69,24 @@ class StopIf(keras.callbacks.Callback):  # type: ignore[misc]
         self.stopped = False
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Ask ``cond`` if steps count."""
+        """Ask ``stop_condition`` if steps count."""
         if self.patience_steps is not None:
             self._steps = self._steps + 1 if self._cond(logs or {}, self.model) else 0
-            self._stop(self._steps > self.patience_steps)
+            self._stop(self._steps, self.patience_steps, "steps")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Ask ``cond``."""
+        """Ask ``stop_condition`` if epochs count."""
+        if self.patience_epochs is None:
+            return
         logs = dict(logs or {})
         logs.setdefault("ebops", total_ebops(self.model))
         self._epochs = self._epochs + 1 if self._cond(logs, self.model) else 0
-        self._stop(self._epochs > self.patience_epochs)
+        self._stop(self._epochs, self.patience_epochs, "epochs")
 
-    def _stop(self, now: bool) -> None:
-        if now:
+    def _stop(self, count: int, patience: int, what: str) -> None:
+        if count > patience:
+            if self.verbose and not self.stopped:
+                print(f"training stops: the condition held for {count} consecutive {what}")
             self.stopped = True
             self.model.stop_training = True
 

@@ -1,0 +1,7 @@
+"""Regularizers of bit widths under HGQ 2's name of the module; see ``hgq_rtl.quantizers``."""
+
+from __future__ import annotations
+
+from hgq_rtl.quantizers import MonoL1
+
+__all__ = ["MonoL1"]
