@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from hgq_rtl.errors import ConfigError, HgqRtlError
+from hgq_rtl.errors import ConfigError, HgqRtlError, writing
 
 app = typer.Typer(
     help="Trained Keras networks as bit-exact, pipelined Verilog.",
@@ -191,7 +191,8 @@ def report(
             out.print(measured_table(facts[-1], found))
     if html is not None:
         text = page(facts[0], found) if len(facts) == 1 else comparison(facts)
-        html.write_text(text, encoding="utf-8")
+        with writing(html):
+            html.write_text(text, encoding="utf-8")
         out.print(f"written to {html}", highlight=False)
 
 
@@ -216,9 +217,10 @@ def synth(
         found = synth(
             folder, place=place, seeds=range(1, seeds + 1), per_layer=per_layer, work=work
         )
-    if json_file is not None:
-        json_file.write_text(json.dumps(dict(found.facts), indent=1) + "\n", encoding="utf-8")
     out.print(found)
+    if json_file is not None:
+        with writing(json_file):
+            json_file.write_text(json.dumps(dict(found.facts), indent=1) + "\n", encoding="utf-8")
 
 
 @app.command()

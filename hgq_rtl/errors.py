@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+
 
 class HgqRtlError(Exception):
     """Base of all errors of this project.
@@ -35,6 +39,15 @@ class NumberError(HgqRtlError):
 
 class ConfigError(HgqRtlError):
     """A wrong argument to a quantizer, a layer, a scope or a callback."""
+
+
+@contextmanager
+def writing(path: str | PathLike[str]) -> Iterator[None]:
+    """Turn an OSError inside into a ConfigError that names the file or folder to be written."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"'{path}' cannot be written", received=str(error.strerror)) from None
 
 
 class TrainingError(HgqRtlError):

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from hgq_rtl.design import Design, build_design, silent
-from hgq_rtl.errors import ScheduleError
 from hgq_rtl.optimize import Progress
 from hgq_rtl.project.core import check_name
-from hgq_rtl.schedule.greedy import clock_ps
+from hgq_rtl.schedule.greedy import check_wanted
 from hgq_rtl.timing.load import load_device
 
 
@@ -52,13 +51,7 @@ def compile(
     Raises an HgqRtlError that names the layer for whatever cannot become exact hardware.
     """
     # Cheap mistakes first: nothing below is worth waiting for with a clock of 0.
-    if clock_ns is None and stages is None:
-        raise ScheduleError(
-            "neither a clock period nor a number of stages is given",
-            hint="compile(model, clock_ns=...) or compile(model, stages=...)",
-        )
-    if clock_ns is not None:
-        clock_ps(clock_ns)
+    check_wanted(clock_ns, stages, max_latency_ns)
     load_device(device)
     if name is not None:
         check_name(name)
@@ -89,7 +82,9 @@ def trace(
     fn: Callable[..., Any],
     inputs: Any,
     *,
-    clock_ns: float,
+    clock_ns: float | None = None,
+    stages: int | None = None,
+    max_latency_ns: float | None = None,
     device: str | Path = "xcvu13p-2",
     name: str | None = None,
     skip: Collection[str] = (),
@@ -113,7 +108,7 @@ def trace(
 
     Raises LoweringError for whatever cannot become exact hardware.
     """
-    clock_ps(clock_ns)
+    check_wanted(clock_ns, stages, max_latency_ns)
     load_device(device)
     if name is not None:
         check_name(name)
@@ -140,6 +135,8 @@ def trace(
         traced.lowered.interface,
         name=name,
         clock_ns=clock_ns,
+        stages=stages,
+        max_latency_ns=max_latency_ns,
         device=device,
         skip=skip,
         dump=None if dump is None else Path(dump),

@@ -95,6 +95,11 @@ def corrupt(tmp_path):
 ERRORS = [
     ({"clock_ns": 0}, ScheduleError, "the clock period must be a positive number"),
     ({"clock_ns": float("nan")}, ScheduleError, "the clock period must be a positive number"),
+    ({}, ScheduleError, "neither a clock period nor a number of stages"),
+    ({"stages": 0}, ScheduleError, "a design has one stage or more"),
+    ({"clock_ns": 2, "stages": 1.5}, ScheduleError, "a design has one stage or more"),
+    ({"clock_ns": 2, "max_latency_ns": float("nan")}, ScheduleError, "the latency allowed must be"),
+    ({"clock_ns": 2, "max_latency_ns": 0}, ScheduleError, "the latency allowed must be a positive"),
     ({"clock_ns": 0.2}, ScheduleError, "layer 'dense': op 'add' of "),
     ({"clock_ns": 2, "device": "xc7"}, HgqRtlError, "unknown device"),
     ({"clock_ns": 2, "name": "9 lives"}, HgqRtlError, "the name of a design must be an identifier"),

@@ -58,9 +58,12 @@ def golden_vectors(
 ) -> Golden:
     """The vectors for a graph. ``data``: port integers of the user's own samples.
 
-    Raises CosimError if there are data, but no sample.
+    Raises CosimError if there are data, but no sample, or a number or seed is negative.
     """
     types = input_types(interface)
+    for what, number in (("number of random vectors", random), ("seed", seed)):
+        if number < 0:
+            raise CosimError(f"the {what} must not be negative", received=str(number))
     if data is not None and not len(data):
         raise CosimError(
             "the data hold no sample", received="0 samples", hint="Leave them out, or pass some"

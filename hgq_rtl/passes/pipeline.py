@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from hgq_rtl.errors import IRError, PassError
+from hgq_rtl.errors import IRError, PassError, writing
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Node
@@ -77,7 +77,7 @@ def run(
     ``skip`` names passes to leave out; ``expand`` cannot be. ``stop_after`` runs only the first
     so many passes (and then what a backend needs), to bisect a wrong result. ``dump`` is a
     folder that receives the graph's text after each pass; ``first`` the number of the first of
-    these files.
+    these files. Raises ConfigError where that folder cannot be written.
     """
     check_names(passes, skip)
     target = target or default_target()
@@ -149,5 +149,6 @@ def check_names(passes: tuple[tuple[str, Pass], ...], skip: Collection[str]) -> 
 
 def _dump(folder: Path | None, number: int, name: str, graph: Graph) -> None:
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{number:02d}-{name}.ir").write_text(to_text(graph))
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number:02d}-{name}.ir").write_text(to_text(graph))

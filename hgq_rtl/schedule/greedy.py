@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Integral
 
 from hgq_rtl.errors import ScheduleError
 from hgq_rtl.ir.graph import Graph
@@ -24,6 +25,26 @@ def clock_ps(clock_ns: float) -> int:
             "the clock period must be a positive number of ns", received=f"{clock_ns}"
         )
     return round(clock_ns * 1000)
+
+
+def check_wanted(
+    clock_ns: float | None, stages: int | None = None, max_latency_ns: float | None = None
+) -> None:
+    """Raise ScheduleError for what no design can have, whatever it computes."""
+    if clock_ns is None and stages is None:
+        raise ScheduleError(
+            "neither a clock period nor a number of stages is given",
+            hint="Give clock_ns (--clock-ns), stages (--stages) or both",
+        )
+    if clock_ns is not None:
+        clock_ps(clock_ns)
+    if stages is not None and not (isinstance(stages, Integral) and stages >= 1):
+        raise ScheduleError("a design has one stage or more", received=f"stages={stages}")
+    if max_latency_ns is not None and not max_latency_ns > 0:
+        raise ScheduleError(
+            "the latency allowed must be a positive number of ns",
+            received=f"max_latency_ns={max_latency_ns}",
+        )
 
 
 def schedule(
@@ -73,8 +94,7 @@ def schedule(
 
 def shortest_clock(graph: Graph, model: DelayModel, stages: int) -> int:
     """The shortest period in ps for which ``stages`` stages are enough, registers included."""
-    if stages < 1:
-        raise ScheduleError("a design has at least one stage", received=f"stages={stages}")
+    check_wanted(None, stages)
     steps = _steps(graph, model)
 
     def last(budget: int) -> int:
@@ -100,15 +120,19 @@ def _steps(graph: Graph, model: DelayModel) -> list[Step]:
 
 
 def _check_feasible(graph: Graph, model: DelayModel, period: int, steps: list[Step]) -> None:
-    delays = [(transfer.cell + transfer.carry, node) for node, _, transfer in steps]
-    worst, node = max(delays, key=lambda pair: pair[0], default=(0, None))
-    fastest = worst + model.register_overhead
-    if node is not None and fastest > period:
+    delays = {node: transfer.cell + transfer.carry for node, _, transfer in steps}
+    if model.register_overhead + max(delays.values(), default=0) > period:
+        # Only where there is an error to explain, and split needs schedules itself.
+        from hgq_rtl.schedule.split import slowest
+
+        node, fastest = slowest(graph, model)
+        worst = delays[node]
         raise ScheduleError(
             f"op '{node.op.name}' of {node.type.width} bits takes {worst} ps, "
             f"more than one stage of {period} ps can hold",
             received=f"a clock of {period / 1000} ns, of which registers take "
             f"{model.register_overhead} ps",
             where=graph.where(node),
-            hint=f"The fastest clock for this design on '{model.name}' is {fastest / 1000} ns",
+            hint=f"The fastest clock for this design on '{model.name}' is "
+            f"{(fastest + model.register_overhead) / 1000} ns",
         )

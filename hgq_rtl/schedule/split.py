@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder, Node
-from hgq_rtl.ir.ops import ADD, SHIFT, cast, constant, restrict
+from hgq_rtl.ir.ops import ADD, INPUT, SHIFT, cast, constant, restrict
 from hgq_rtl.schedule.greedy import clock_ps, schedule
 from hgq_rtl.timing.arrival import AT_ONCE, Arrival, latest
 from hgq_rtl.timing.model import DelayModel
@@ -32,6 +32,41 @@ def reachable(graph: Graph, model: DelayModel, period: int) -> Graph:
         if not cuts:
             return graph
         graph = _split(graph, cuts)  # what is still too long is a high piece, and shorter
+
+
+def slowest(graph: Graph, model: DelayModel) -> tuple[Node, int]:
+    """The operation that limits the clock, and the ps of its longest piece, or of itself."""
+    found, longest, known = graph.nodes[0], 0, set()
+    for node in sorted(graph.nodes, key=lambda n: (n.op is ADD, -model.delay(n))):
+        form = (node.op, node.attrs, *(arg.type for arg in node.args))
+        if model.delay(node) <= longest or form in known:
+            continue
+        known.add(form)
+        takes = _longest_piece(node, model, longest) if node.op is ADD else model.delay(node)
+        if takes > longest:
+            found, longest = node, takes
+    return found, longest
+
+
+def _longest_piece(node: Node, model: DelayModel, least: int) -> int:
+    """The shortest ps of logic in a stage, from ``least`` on, that ``reachable`` makes do with."""
+    build = Builder()
+    args = [
+        constant(build, x.type.lo, x.type.exp)
+        if x.type.is_const
+        else build(INPUT, name=f"x{j}", lo=x.type.lo, hi=x.type.hi, exp=x.type.exp)
+        for j, x in enumerate(node.args)
+    ]
+    alone = Graph(build, (), (build(ADD, *args, sub=node.attrs[0]),), ("y",))
+    budget, fails, fits = least, least - 1, model.delay(node)
+    while fits - fails > 1:
+        pieces = reachable(alone, model, budget + model.register_overhead)
+        if max(map(model.delay, pieces.nodes)) <= budget:
+            fits = budget
+        else:
+            fails = budget
+        budget = (fits + fails) // 2
+    return fits
 
 
 def fewer_stages(graph: Graph, model: DelayModel, clock_ns: float) -> Graph:

@@ -16,7 +16,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from hgq_rtl.errors import SynthError
+from hgq_rtl.errors import SynthError, writing
 from hgq_rtl.project import manifest
 from hgq_rtl.project.tools.yosys import FAMILIES
 from hgq_rtl.synth.netlist import simulate
@@ -93,8 +93,10 @@ def synth(
     ``per_layer``: a second run that keeps layers apart (they cannot share or merge logic then, so
     their sum may exceed the whole). ``work``: a folder for the tools' files, kept.
     Raises SynthError if a tool is missing or fails, or the netlist computes anything else than
-    the project's graph.
+    the project's graph; ConfigError if ``work`` cannot be written.
     """
+    if place and not seeds:
+        raise SynthError("place and route need a seed", hint="Ask for at least one run")
     require("yosys", *(["nextpnr-ecp5"] if place else []))
     path = Path(project).absolute()
     facts = manifest.read_manifest(path)
@@ -105,6 +107,8 @@ def synth(
     files = {Path(name).name: (path / "sim" / name).read_text() for name in bench["sources"]}
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(work).absolute() if work is not None else Path(scratch)
+        with writing(home):
+            home.mkdir(parents=True, exist_ok=True)
         cells = synthesize(
             files, bench["top"], home / "flat", architecture=architecture, family=family
         )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import hgq_rtl as hr
-from hgq_rtl.errors import LoweringError, NumberError
+from hgq_rtl.errors import LoweringError, NumberError, ScheduleError
 from hgq_rtl.layers import QDense
 from hgq_rtl.lowering.trace import check_function, trace_function
 from hgq_rtl.utils import trace_minmax
@@ -57,6 +57,16 @@ def test_one_input_by_position_and_by_list():
     y = b.predict([np.array([[1, 2, 3]]), np.array([[3, 2, 1]])])
     assert isinstance(y, tuple)
     assert (y[0] == [[-2, 0, 2]]).all()
+
+
+def test_stages_and_a_latency_may_be_asked_for():
+    fastest = hr.trace(np.sort, X, stages=2)
+    assert fastest.latency == 2
+    assert hr.trace(np.sort, X, clock_ns=9, stages=3).latency == 3
+    with pytest.raises(ScheduleError, match="the latency is 1 clocks"):
+        traced(np.sort, max_latency_ns=8)
+    with pytest.raises(ScheduleError, match="neither a clock period nor"):
+        hr.trace(np.sort, X)
 
 
 def test_data_are_rounded_where_the_input_says_so():

@@ -1,6 +1,7 @@
 """Adders in two pieces: the same sums, a clock that was out of reach, a stage less."""
 
 import itertools
+import re
 
 import pytest
 from hypothesis import given
@@ -135,3 +136,13 @@ def test_a_design_at_a_clock_below_its_longest_adder():
     assert fast.latency > relaxed.latency
     x = vectors(relaxed.graph)
     assert (evaluate(relaxed.graph, x) == evaluate(fast.scheduled, x)).all()
+
+
+@pytest.mark.parametrize("device", ["xcvu13p-2", "ecp5-6", "generic"])
+def test_the_fastest_clock_that_an_error_names_is_the_fastest(device):
+    with pytest.raises(ScheduleError) as error:
+        chain((6, 4), clock_ns=0.5, device=device)
+    fastest = float(re.search(rf"on '{device}' is ([\d.]+) ns", str(error.value))[1])
+    assert chain((6, 4), clock_ns=fastest, device=device).clock_ns == fastest
+    with pytest.raises(ScheduleError, match=f"is {fastest} ns"):
+        chain((6, 4), clock_ns=fastest - 0.001, device=device)

@@ -35,8 +35,8 @@ def function() -> Function | None:
         return None
     name = disk.digest(SOURCE.read_bytes(), " ".join(FLAGS), platform.platform(), compiler) + ".so"
     kept = disk.find("native", name)
-    if kept is not None and (found := _load(kept)) is not None:
-        return found
+    if kept is not None and (loaded := _load(kept)) is not None:
+        return loaded
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / name
         command = [compiler, *FLAGS, "-o", str(library), str(SOURCE)]
