@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from itertools import product
 from math import inf
 
@@ -30,6 +30,31 @@ Order = Callable[[int, int], tuple[int, int]]
 
 Item = tuple[tuple[int, int], int, Node, bool]
 """A term by its key: a serial number, the value, and whether it is subtracted."""
+
+
+class _Terms:
+    """What is still to be added, the next one first."""
+
+    def __init__(self, arrival: Timeline, order: Order) -> None:
+        self._arrival, self._order = arrival, order
+        self._heap: list[Item] = []
+        self._serial = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def put(self, node: Node, negative: bool) -> None:
+        top = node.type.exp + node.type.width
+        key = self._order(self._arrival(node).high, top)
+        heappush(self._heap, (key, self._serial, node, negative))
+        self._serial += 1
+
+    def put_back(self, item: Item) -> None:
+        heappush(self._heap, item)
+
+    def take(self, count: int) -> list[Item]:
+        """The next ``count``, or as many as there are."""
+        return [heappop(self._heap) for _ in range(min(count, len(self._heap)))]
 
 
 def early(arrival: int, top: int) -> tuple[int, int]:
@@ -105,27 +130,22 @@ def _regrouped(
 
     ``mixed``: by twos where three would have to wait for the next stage, and two need not.
     """
-    heap = []
-    for serial, (node, bits, negative) in enumerate(whole.terms):
-        term = _term(build, new[node], bits)
-        top = term.type.exp + term.type.width
-        heap.append((order(arrival(term).high, top), serial, term, negative))
-    heapify(heap)
+    left = _Terms(arrival, order)
+    for node, bits, negative in whole.terms:
+        left.put(_term(build, new[node], bits), negative)
     made: list[Node] = []
-    take = 3 if len(heap) % 2 else 2
-    while len(heap) > 1:
-        picked = [heappop(heap) for _ in range(min(take, len(heap)))]
-        take = 3
+    count = 3 if len(left) % 2 else 2
+    while len(left) > 1:
+        picked = left.take(count)
+        count = 3
         total, negative = _added(build, picked)
         pair = _pair_in_time(build, total, picked, arrival) if mixed else None
         if pair is not None:
-            heappush(heap, picked[2])
+            left.put_back(picked[2])
             total, negative = pair
         made.append(total)
-        top = total.type.exp + total.type.width
-        at = order(arrival(total).high, top)
-        heappush(heap, (at, len(whole.terms) + len(made), total, negative))
-    _, _, total, negative = heap[0]
+        left.put(total, negative)
+    [(_, _, total, negative)] = left.take(1)
     if negative:
         total = build.make(ADD, (constant(build, 0, 0), total), (True,))
         made.append(total)
@@ -175,22 +195,20 @@ def _unsigned(
 
     The last addition makes up for these constants, together with the sum's own.
     """
-    heap, fixed = [], []
-    for serial, (node, bits, negative) in enumerate(whole.terms):
-        term = _term(build, new[node], bits)
+    left = _Terms(arrival, order)
+    terms = [(_term(build, new[node], bits), negative) for node, bits, negative in whole.terms]
+    grid = min(term.type.exp for term, _ in terms)
+    rest = 0
+    for term, negative in terms:
         if term.type.is_const:
-            fixed.append((term.type, negative))
+            rest += -term.type.at(grid).lo if negative else term.type.at(grid).lo
         else:
-            top = term.type.exp + term.type.width
-            heap.append((order(arrival(term).high, top), serial, term, negative))
-    grid = min([t.exp for t, _ in fixed] + [item[2].type.exp for item in heap])
-    rest = sum(-t.at(grid).lo if negative else t.at(grid).lo for t, negative in fixed)
-    heapify(heap)
+            left.put(term, negative)
     made: list[Node] = []
     zero = constant(build, 0, 0)
-    while len(heap) > 1:
-        last = len(heap) <= 3
-        taken = [heappop(heap) for _ in range(min(3, len(heap)))]
+    while len(left) > 1:
+        last = len(left) <= 3
+        taken = left.take(3)
         negative = all(item[3] for item in taken)
         picked = _subtracted_last(taken, negative)
         signs = [item[3] != negative for item in picked]
@@ -212,14 +230,13 @@ def _unsigned(
         if pair is None:
             rest += (bias if negative else -bias) << (exp - grid)
         else:
-            heappush(heap, taken[2])
+            left.put_back(taken[2])
             total, negative = pair
         made.append(total)
-        at = order(arrival(total).high, total.type.exp + total.type.width)
-        heappush(heap, (at, len(whole.terms) + len(made), total, negative))
-    if not heap:
+        left.put(total, negative)
+    if not len(left):
         return constant(build, rest, grid), made
-    _, _, total, negative = heap[0]
+    [(_, _, total, negative)] = left.take(1)
     if negative:
         total = build.make(ADD, (constant(build, rest, grid), total), (True,))
         made.append(total)
