@@ -136,6 +136,7 @@ class Design:
             clock_ns=self.clock_ns,
             latency=self.latency,
             device=self.device.name,
+            keep_sums=self.device.keep_sums,
         )
         return emit(self.scheduled, self.interface, info)
 

@@ -28,6 +28,8 @@ class CoreInfo:
     latency: int
     """Clocks from ``valid_in`` to ``valid_out``."""
     device: str
+    keep_sums: bool = False
+    """Whether wires that hold sums are marked, so that synthesis leaves every sum by itself."""
 
 
 @dataclass(frozen=True)

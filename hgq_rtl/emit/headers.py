@@ -58,7 +58,10 @@ def layer(info: CoreInfo, module: Module, top: str, start: str = "//") -> str:
         rows += [(module.signals[n], way, *describe(n.type)) for n in nodes if n in module.signals]
     title = f"{module.name}: {what} of {top}, latency {info.latency} clocks in all."
     legend = "A comment such as s6@-3 behind a signal: signed, 6 bits, the LSB is worth 2^-3."
-    return mark(start, info, title, [legend], rows)
+    notes = [legend]
+    if module.keep_sums and start == "//":
+        notes.append("(* keep *): this sum has a carry chain of its own, joined with no other sum.")
+    return mark(start, info, title, notes, rows)
 
 
 def library(info: CoreInfo, module: str, top: str) -> str:

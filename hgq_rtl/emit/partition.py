@@ -67,6 +67,8 @@ class Module:
     """Signals of registers that address a table, here or in another module."""
     top: str = ""
     """The name of the core."""
+    keep_sums: bool = False
+    """Whether synthesis shall leave every sum by itself."""
 
     @property
     def short(self) -> str:
@@ -124,7 +126,9 @@ def live_nodes(graph: Graph) -> list[Node]:
     return [node for node in graph.nodes if node in needed]
 
 
-def partition(graph: Graph, inputs: dict[Node, str], top: str, modules: Names) -> Partition:
+def partition(
+    graph: Graph, inputs: dict[Node, str], top: str, modules: Names, keep_sums: bool = False
+) -> Partition:
     """Modules of ``graph``. ``inputs``: input nodes to the top's port names.
 
     ``modules`` gives out module names, that of a layer behind ``top``.
@@ -137,7 +141,7 @@ def partition(graph: Graph, inputs: dict[Node, str], top: str, modules: Names) -
         if scope not in drafts:
             empty = Graph(Builder(), (), (), ())
             name = modules(f"{top}_{scope or GLUE}")
-            drafts[scope] = _Draft(Module(name, scope, empty, top=top))
+            drafts[scope] = _Draft(Module(name, scope, empty, top=top, keep_sums=keep_sums))
         home[node] = drafts[scope]
     _name_nodes(graph, live, home, inputs)
     exported = _exported(graph, live, home)

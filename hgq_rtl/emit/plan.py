@@ -62,7 +62,7 @@ def plan(graph: Graph, interface: Interface, info: CoreInfo) -> Plan:
     inputs = _element_names(interface.inputs, names)
     outputs = _element_names(interface.outputs, names)
     ports = {n: name for n, name in zip(graph.inputs, inputs, strict=True) if name}
-    parts = partition(graph, ports, top, modules)
+    parts = partition(graph, ports, top, modules, info.keep_sums)
     instances = {m.name: names(f"u_{m.short}") for m in parts.modules}
     wires = dict(ports)
     for module in parts.modules:

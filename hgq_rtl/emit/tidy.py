@@ -9,6 +9,8 @@ Yosys gives to registers are left out: nothing reads a register before its first
 without them tools may retime freely. Only registers that address a table keep one: Yosys takes
 them for a part of a memory otherwise, and moves them behind the table and all others that they
 address (its pass memory_dff).
+Where sums are to be kept apart, the wires that hold them are marked so: Yosys joins sums that
+nothing else reads (its pass alumacc).
 Text with an unknown line is returned as it came.
 """
 
@@ -29,6 +31,8 @@ _ASSIGN = re.compile(rf"  assign {_NAME} = (.*);")
 _CUT = re.compile(r"(\\\$\d+ )\[(?:(\d+):)?0\]")
 _READ = re.compile(r"(\\\$\d+ )(?:\[(\d+)(?::(\d+))?\])?")
 _MODULAR = re.compile(r" [-+*] |^- ")
+_SUM = re.compile(r" [-+] |^- ")
+_KEEP = "(* keep *) "
 _TEMPORARY = re.compile(r"\\\$\d+ ")
 _REPEAT = re.compile(r"(?<=[{,] )(\w+(?:\[\d+\])?)((?:, \1){2,})(?=,| })")
 _INSTANCE = re.compile(r"  (\w+ #\()")
@@ -46,6 +50,8 @@ class _Parsed:
     blocks: dict[str, list[str]] = field(default_factory=dict)
     instances: dict[str, str] = field(default_factory=dict)
     """By the signal that leaves them, the modules that are used, each on one line."""
+    kept: set[str] = field(default_factory=set)
+    """Wires that synthesis shall not do away with."""
     wakes: bool = False
 
 
@@ -155,6 +161,8 @@ def tidy(body: str, module: Module) -> str:
     named = [(node, module.signals[node]) for node in graph.nodes if node in module.signals]
     if parsed is not None:
         _inline_cuts(parsed)
+        if module.keep_sums:
+            parsed.kept = {name for name, value in parsed.assigns.items() if _SUM.search(value)}
     if parsed is None or any(name not in parsed.ranges for _, name in named):
         return f"module {module.name} ({body}\nendmodule\n"
     ports = ["  input wire clk"] if module.clocked else []
@@ -165,7 +173,8 @@ def tidy(body: str, module: Module) -> str:
         if node in outputs:
             kind = "reg" if name in parsed.registers else "wire"
             start = " = 0" if name in module.addresses else ""
-            ports.append(f"  output {kind} {parsed.ranges[name]}{name}{start}")
+            keep = _KEEP if name in parsed.kept else ""
+            ports.append(f"  {keep}output {kind} {parsed.ranges[name]}{name}{start}")
     lines = [f"module {module.name} (", ",\n".join(ports), ");"]
     if parsed.wakes:
         lines += [
@@ -231,4 +240,5 @@ def _statement(
         return [f"  wire {parsed.ranges[name]}{name};"]
     if is_port:
         return [f"  assign {name} = {value};{note}"]
-    return [f"  wire {parsed.ranges[name]}{name} = {value};{note}"]
+    keep = _KEEP if name in parsed.kept else ""
+    return [f"  {keep}wire {parsed.ranges[name]}{name} = {value};{note}"]

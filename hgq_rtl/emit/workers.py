@@ -28,7 +28,8 @@ def describe(module: Module) -> str:
     """Everything that a module's text depends on; equal text, equal hardware."""
     names = [module.signals.get(node) for node in module.graph.nodes]
     text = to_text(module.graph)
-    return json.dumps([module.name, module.top, text, names, sorted(module.addresses)])
+    marks = [sorted(module.addresses), module.keep_sums]
+    return json.dumps([module.name, module.top, text, names, marks])
 
 
 def rebuild(text: str) -> Module:

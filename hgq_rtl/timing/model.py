@@ -62,6 +62,15 @@ class DelayModel:
         return self.target in ("xilinx-us+", "xilinx-7")
 
     @property
+    def keep_sums(self) -> bool:
+        """Whether synthesis has to be told to leave every sum on a carry chain of its own.
+
+        Yosys joins sums that nothing else reads. On LUTs of four inputs that takes more of them, and
+        longer.
+        """
+        return self.target == "ecp5"
+
+    @property
     def register_overhead(self) -> int:
         """Picoseconds of every stage that its registers take: clock-to-output plus setup."""
         return self.clk_to_q + self.setup
