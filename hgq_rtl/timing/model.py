@@ -65,8 +65,8 @@ class DelayModel:
     def keep_sums(self) -> bool:
         """Whether synthesis has to be told to leave every sum on a carry chain of its own.
 
-        Yosys joins sums that nothing else reads. On LUTs of four inputs that takes more of them, and
-        longer.
+        Yosys joins sums that nothing else reads. Of LUTs of four inputs that takes more, in longer
+        paths.
         """
         return self.target == "ecp5"
 

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -145,6 +146,26 @@ tiny (
 endmodule
 """
     )
+
+
+def test_wires_of_sums_are_marked_where_synthesis_would_join_them():
+    build = Builder()
+    x = [build(INPUT, name=f"x{j}", lo=-8, hi=7, exp=0) for j in range(3)]
+    with build.at("dense"):
+        first = build(ADD, x[0], x[1], sub=False)
+        second = build(ADD, first, x[2], sub=True)
+        relu = build(MAX, second, constant(build, 0, 0))
+    graph = graph_of(build, x, [build(CAST, second, exp=0, width=5, signed=True), relu])
+    plain = emit(graph, interface_of(graph), INFO).files["tiny_dense.v"]
+    kept = emit(graph, interface_of(graph), replace(INFO, keep_sums=True)).files["tiny_dense.v"]
+    marked = [line for line in kept.splitlines() if line.lstrip().startswith("(* keep *)")]
+    assert [line.split("//")[0].strip() for line in marked] == [
+        "(* keep *) output wire [5:0] sub,",
+        "(* keep *) wire [4:0] add = $signed(x_0) + $signed(x_1);",
+    ]
+    note = "// (* keep *): this sum has a carry chain of its own, joined with no other sum.\n"
+    assert "keep" not in plain
+    assert kept.replace(note, "").replace("(* keep *) ", "") == plain
 
 
 def test_signals_lead_back_to_nodes():
