@@ -1,4 +1,4 @@
-"""A design whose every name is a keyword somewhere, or no name at all."""
+"""A design whose names are keywords somewhere, no names at all, or what our tools replace."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ INPUTS = (
     Port("$x [exit];\n\"'`", (), (S5,)),
     Port("BEGIN_0", (), (BIT,)),
     Port("nothing", (2,), (NONE, NONE)),
+    Port("jet_0_pt", (), (BIT,)),
 )
 LAYERS = (
     "module/entity",

@@ -26,6 +26,7 @@ def test_records_leave_out_what_has_no_wires(hostile):
         ("in", "n_begin", "n_begin_t", 6),
         ("in", "x_exit", "x_exit_t", 5),
         ("in", "BEGIN_0", "BEGIN_0_t", 1),
+        ("in", "jet_0_pt", "jet_0_pt_t", 1),
         ("out", "n_end", "n_end_t", 6),
         ("out", "n_output", "n_output_t", 1),
         ("out", "n_const", "n_const_t", 3),

@@ -106,7 +106,7 @@ def test_python_of_the_project_compiles(folder):
 
 def test_readme_is_one_table_row_per_port(folder):
     rows = re.findall(r"^\| `.*` \| (?:in|out) \|.*$", (folder / "README.md").read_text(), re.M)
-    assert len(rows) == 3 + 4 + 4  # clock and valids, inputs, outputs
+    assert len(rows) == 3 + 5 + 4  # clock and valids, inputs, outputs
     assert "| `nothing` | in | none: always zero | [2] |" in rows
 
 

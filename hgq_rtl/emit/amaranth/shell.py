@@ -101,6 +101,8 @@ _ESCAPED = re.compile(r"\\(\S+) ")
 _DECLARED = re.compile(r"  (input|output|wire|reg) (\[\d+:0\] )?(\w+)( = .*)?;")
 _MEMORY_INIT = re.compile(r"  initial begin\n(?:    \w+\[\d+\] = .*;\n)+  end\n")
 """The queue is written before it is read."""
+_READ = re.compile(r"\b_0_\b")
+"""What Yosys calls the register behind the queue; ``jet_0_pt`` is a port."""
 
 
 def _readable(name: str, body: str, ports: Sequence[str]) -> str:
@@ -111,7 +113,7 @@ def _readable(name: str, body: str, ports: Sequence[str]) -> str:
         temporary = escaped.startswith("$")
         plain[escaped] = f"t{number}" if temporary else re.sub(r"\W+", "_", escaped)
     body = _ESCAPED.sub(lambda match: plain[match[1]], body)
-    body = re.sub(r"(?<=\w)__(?=\w)", "_", body).replace("_0_", "flow_queue_read")
+    body = _READ.sub("flow_queue_read", re.sub(r"(?<=\w)__(?=\w)", "_", body))
     body = _MEMORY_INIT.sub("", body.partition(");\n")[2]).strip("\n")
     kinds: dict[str, list[str]] = {}
     bits: dict[str, str] = {}
