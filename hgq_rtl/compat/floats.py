@@ -12,7 +12,7 @@ import numpy as np
 import hgq_rtl.layers as q
 from hgq_rtl.errors import ConversionError, HgqRtlError
 from hgq_rtl.layers.reciprocal import reciprocal
-from hgq_rtl.quantizers import Quantizer
+from hgq_rtl.quantizers import Quantizer, QuantizerConfig
 from hgq_rtl.quantizers.exact import to_numpy
 from hgq_rtl.utils import trace_minmax
 
@@ -33,6 +33,12 @@ _WEIGHTS = {
     "moving_variance": ("moving_variance",),
 }
 """Variables here, and what Keras calls them."""
+_PARTS: dict[type, tuple[str, ...]] = {
+    q.QMultiHeadAttention: ("query_dense", "key_dense", "value_dense", "output_dense"),
+    keras.layers.TimeDistributed: ("layer",),
+    keras.layers.Bidirectional: ("forward_layer", "backward_layer"),
+}
+"""Layers inside of layers, which have the weights."""
 _DROPPED = ("quantization_config", "lora_rank", "lora_alpha", "renorm", "renorm_clipping",
             "renorm_momentum", "registered_name")  # fmt: skip
 
@@ -44,7 +50,9 @@ def quantize_model(model: keras.Model, data: Any = None) -> keras.Model:
     same name with a Q; activations other than relu become tables or a QSoftmax, in a layer of
     their own where need be; means over a number of values that is no power of two become their Q
     layers. Recurrent layers get hard tanh and sigmoid, of which quantizers are made, in place of
-    the smooth ones, and no dropout. Layers without weights stay what they are, and names stay.
+    the smooth ones, and no dropout; TimeDistributed and Bidirectional wrap what takes the place of
+    their layers. A LeakyReLU or ELU that is a table gets a Quantizer in front. Other layers without
+    weights stay what they are, and names stay.
 
     Quantizers are those of the scope that is active here. Saturating kernel quantizers start with
     as many integer bits as the largest weight of the kernel needs. ``data``: inputs to calibrate
@@ -142,7 +150,7 @@ def _converted(layer: Any) -> list[Any]:
         return rule(layer)
     foreign = isinstance(layer, q.QLayer | Quantizer) or hasattr(layer, "lower")
     if layer.trainable_variables and not foreign:
-        known = ", ".join(sorted(cls.__name__ for cls in RULES))
+        known = ", ".join(sorted(cls.__name__ for cls in {*RULES} - {keras.layers.Lambda}))
         raise ConversionError("this layer has weights and no quantized form",
                               hint=f"Layers that have: {known}")  # fmt: skip
     return [type(layer).from_config(layer.get_config())]
@@ -150,12 +158,13 @@ def _converted(layer: Any) -> list[Any]:
 
 def _copy(old: Any, new: Any) -> None:
     """Give a built layer the weights of the old one, and its kernel quantizer their range."""
+    parts = next((parts for cls, parts in _PARTS.items() if isinstance(new, cls)), ())
+    for name in parts:
+        _copy(getattr(old, name), getattr(new, name))
+    if parts:
+        return
     if type(new) is type(old):
         new.set_weights(old.get_weights())
-        return
-    if isinstance(new, q.QMultiHeadAttention):
-        for name in ("query_dense", "key_dense", "value_dense", "output_dense"):
-            _copy(getattr(old, name), getattr(new, name))
         return
     old = getattr(old, "cell", old)
     for name, sources in _WEIGHTS.items():
@@ -261,6 +270,41 @@ def _recurrent(layer: Any) -> list[Any]:
     for name in ("dropout", "recurrent_dropout", "seed", "zero_output_for_mask"):
         config.pop(name, None)
     return [getattr(q, f"Q{type(layer).__name__}")(**config)]
+
+
+@quantizes(keras.layers.TimeDistributed)
+def _time_distributed(layer: Any) -> list[Any]:
+    first, *rest = _converted(layer.layer)
+    return [keras.layers.TimeDistributed(first, name=layer.name), *rest]
+
+
+@quantizes(keras.layers.Bidirectional)
+def _bidirectional(layer: Any) -> list[Any]:
+    forward, backward = (_converted(x)[0] for x in (layer.forward_layer, layer.backward_layer))
+    return [
+        keras.layers.Bidirectional(
+            forward, layer.merge_mode, backward_layer=backward, name=layer.name
+        )
+    ]
+
+
+@quantizes(keras.layers.LeakyReLU, keras.layers.ELU)
+def _rectifier(layer: Any) -> list[Any]:
+    """A table, which needs a short argument, unless the slope is a power of two."""
+    kept = type(layer).from_config(layer.get_config())
+    slope = getattr(layer, "negative_slope", None)
+    if slope is not None and abs(np.frexp(slope)[0]) in (0, 0.5):
+        return [kept]
+    config = QuantizerConfig(place="datalane")
+    return [Quantizer(config, name=f"{layer.name}_quantizer", dtype=layer.dtype_policy), kept]
+
+
+@quantizes(keras.layers.Lambda)
+def _lambda(layer: Any) -> list[Any]:
+    raise ConversionError(
+        "a Lambda layer hides its computation in Python code",
+        hint="Write the computation with keras.ops in the functional model",
+    )
 
 
 @quantizes(keras.layers.Activation)

@@ -61,12 +61,14 @@ def test_activations_and_odd_means_get_layers_of_their_own():
     y = LAYERS.Conv2D(2, 1, activation="tanh", name="conv")(x)
     y = LAYERS.AveragePooling2D(3, name="pool")(y)
     y = LAYERS.Activation("silu", name="silu")(y)
+    y = LAYERS.LeakyReLU(0.1, name="leaky")(LAYERS.LeakyReLU(0.25, name="quarter")(y))
     y = LAYERS.Dense(3, "softmax", name="scores")(LAYERS.Flatten(name="flat")(y))
     converted = quantize_model(keras.Model(x, LAYERS.Softmax(name="soft")(y)))
     found = {layer.name: type(layer).__name__ for layer in converted.layers[1:]}
     assert found == {
         "conv": "QConv2D", "conv_tanh": "QUnaryFunctionLUT", "pool": "QAveragePooling2D",
-        "silu": "QUnaryFunctionLUT", "flat": "Flatten", "scores": "QDense",
+        "silu": "QUnaryFunctionLUT", "quarter": "LeakyReLU", "leaky_quantizer": "Quantizer",
+        "leaky": "LeakyReLU", "flat": "Flatten", "scores": "QDense",
         "scores_softmax": "QSoftmax", "soft": "QSoftmax",
     }  # fmt: skip
 
@@ -91,6 +93,36 @@ def test_recurrent_layers_take_the_weights_of_their_cells(name):
     assert new.activation is keras.activations.linear
 
 
+def test_wrapped_layers_are_converted_inside_of_their_wrapper():
+    rng = np.random.default_rng(3)
+    cell = LAYERS.SimpleRNN(2, activation="linear", return_sequences=True)
+    model = keras.Sequential(
+        [
+            keras.Input((3, 2)),
+            LAYERS.TimeDistributed(LAYERS.Dense(4, "relu", name="dense"), name="steps"),
+            LAYERS.Bidirectional(cell, merge_mode="sum", name="both"),
+            LAYERS.TimeDistributed(LAYERS.Dense(2, "softmax", name="score"), name="scores"),
+        ]
+    )
+    x = (rng.integers(-4, 5, (32, 3, 2)) / 4).astype(np.float32)
+    with QuantizerConfigScope(place="datalane", f0=8):
+        converted = quantize_model(on_a_grid(model, rng), x)
+    assert [layer.name for layer in converted.layers] == [
+        "steps", "both", "scores", "score_softmax"
+    ]  # fmt: skip
+    steps, both, scores, _ = converted.layers
+    assert type(steps.layer).__name__ == "QDense"
+    assert type(both.backward_layer).__name__ == "QSimpleRNN"
+    assert np.array_equal(steps(x), model.layers[0](x))
+    for new, old in (
+        (both.forward_layer, model.layers[1].forward_layer.cell),
+        (both.backward_layer, model.layers[1].backward_layer.cell),
+        (scores.layer, model.layers[2].layer),
+    ):
+        assert np.array_equal(new.kernel, old.kernel)
+    assert lower(converted).graph.outputs
+
+
 @pytest.mark.parametrize("q_type", ["kbi", "kif"])
 @pytest.mark.parametrize("scale", [0.01, 0.9, 40.0])
 def test_kernels_of_any_size_are_rounded_to_eight_bits_of_their_largest(q_type, scale):
@@ -111,6 +143,10 @@ def test_kernels_of_any_size_are_rounded_to_eight_bits_of_their_largest(q_type, 
         (
             lambda: keras.Sequential([keras.Input((3,)), LAYERS.LayerNormalization(name="n")]),
             "layer 'n' (LayerNormalization): this layer has weights and no quantized form.\n",
+        ),
+        (
+            lambda: keras.Sequential([keras.Input((3,)), LAYERS.Lambda(abs, name="n")]),
+            "layer 'n' (Lambda): a Lambda layer hides its computation in Python code.\n",
         ),
         (
             lambda: keras.Sequential([LAYERS.Dense(3)], name="m"),
