@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from functools import cache as once
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -82,6 +84,17 @@ def write(kind: str, name: str, data: bytes) -> None:
     Safe beside other processes: a file appears under its name only when it is complete.
     """
     put(kind, name, digest(data).encode() + b"\n" + data)
+
+
+def texts(kind: str, name: str, compute: Callable[[], Mapping[str, str]]) -> dict[str, str]:
+    """Texts by file name: those stored under a name, or else what is computed and stored now."""
+    stored = read(kind, name)
+    if stored is not None:
+        found: dict[str, str] = json.loads(stored)
+        return found
+    fresh = dict(compute())
+    write(kind, name, json.dumps(fresh).encode())
+    return fresh
 
 
 def find(kind: str, name: str) -> Path | None:

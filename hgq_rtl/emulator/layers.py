@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hgq_rtl.emit.headers import describe
+from hgq_rtl.emit.headers import note
 from hgq_rtl.emit.names import Names, comment
 from hgq_rtl.emit.partition import label, live_nodes
 from hgq_rtl.emulator.lanes import LANES, lane, literal, name
@@ -206,4 +206,4 @@ class _Writer:
 
     def _about(self, node: Node) -> str:
         origin = self.graph.origin(node)
-        return f"{describe(node.type)[0]}@{node.type.exp} {comment(origin)}".rstrip()
+        return f"{note(node.type)} {comment(origin)}".rstrip()

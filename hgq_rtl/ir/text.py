@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 
 from hgq_rtl.errors import IRError
 from hgq_rtl.ir.graph import Graph
@@ -98,7 +100,8 @@ def _node(build: Builder, nodes: dict[str, Node], match: re.Match[str]) -> Node:
     return node
 
 
-def _attributes(text: str) -> dict[str, object]:
+@lru_cache(maxsize=4096)
+def _attributes(text: str) -> Mapping[str, object]:
     """Attributes as Python literals, lists read back as the tuples they were."""
     call = ast.parse(f"op({text})", mode="eval").body
     if not isinstance(call, ast.Call) or call.args:

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from hgq_rtl import cache
 from hgq_rtl.cosim.coverage import Coverage, sentence
 from hgq_rtl.cosim.directed import cheap_cut, directed_vectors
 from hgq_rtl.cosim.golden import golden_vectors
@@ -157,6 +158,29 @@ def test_directed_vectors_reach_what_random_ones_miss():
         assert (np.maximum(one, UNSEEN) == np.maximum(other, UNSEEN)).all()
     same = golden_vectors(graph, interface, random=200)
     assert (same.inputs == golden.inputs).all()
+
+
+def test_vectors_are_searched_once(tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
+    graph, interface = MIXED
+    data = np.array([[1, 2, 3]])
+    found = [golden_vectors(graph, interface, data, random=20)]
+
+    def never(*_):
+        raise AssertionError("searched again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hgq_rtl.cosim.golden.directed_vectors", never)
+        found.append(golden_vectors(graph, interface, data, random=20))
+        for other in ({"data": data + 1}, {"data": data, "seed": 1}, {"random": 21}):
+            with pytest.raises(AssertionError, match="searched again"):
+                golden_vectors(graph, interface, **({"random": 20} | other))
+    for one in found:
+        assert one.counts == found[0].counts
+        assert one.coverage.vectors == len(one) == sum(one.counts.values())
+        assert list(one.coverage.rows()) == list(found[0].coverage.rows())
+        assert (one.inputs == found[0].inputs).all()
+        assert (one.outputs == evaluate(graph, one.inputs)).all()
 
 
 def squares(build, a, b):

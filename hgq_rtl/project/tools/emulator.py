@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from hgq_rtl.emulator import header, identifier
-from hgq_rtl.errors import EmulatorError
+from hgq_rtl.emulator import identifier
 from hgq_rtl.project.core import Core
 from hgq_rtl.project.tools.tool import Tool
 
 
 def _files(core: Core) -> dict[str, str]:
-    graph = core.graph if core.optimized is None else core.optimized
-    try:
-        return {f"emulator/{core.name}.h": header(graph, core.interface, core.info)}
-    except EmulatorError:
-        return {}
+    return {f"emulator/{name}": text for name, text in core.emulator.items()}
 
 
 def _guide(core: Core) -> str:
     name = identifier(core.name)
-    if not _files(core):
+    if not core.emulator:
         return (
             "None: the design has numbers that are wider than the integers of C++ compilers.\n"
             "`hgq_rtl` itself evaluates it in Python (`design.predict`).\n"

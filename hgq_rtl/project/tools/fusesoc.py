@@ -17,7 +17,7 @@ def _files(core: Core) -> dict[str, str]:
     text = fill(
         "fusesoc/core.core",
         **values(core),
-        vhdl=list(core.vhdl.files),
+        vhdl=list(core.vhdl),
         vlnv=_vlnv(core),
         description=description(core)["description"],
     )

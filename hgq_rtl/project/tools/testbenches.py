@@ -23,7 +23,7 @@ def _files(core: Core) -> dict[str, str]:
     ]
     known = {
         **values(core),
-        "vhdl": list(core.vhdl.files),
+        "vhdl": list(core.vhdl),
         "ins": [one for one in tensors if one["way"] == "in"],
         "outs": [one for one in tensors if one["way"] == "out"],
     }

@@ -7,7 +7,7 @@ from hgq_rtl.project.tools.tool import Tool
 
 
 def _files(core: Core) -> dict[str, str]:
-    return {f"vhdl/{name}": text for name, text in core.vhdl.files.items()}
+    return {f"vhdl/{name}": text for name, text in core.vhdl.items()}
 
 
 def _guide(core: Core) -> str:
