@@ -25,6 +25,9 @@ Key = tuple[Matrix, tuple[Fixed, ...], tuple[int, ...]]
 LARGE = 3_000
 """Non-zero weights from which on only our own search is tried: the others would take seconds."""
 
+HUGE = 20_000
+"""Non-zero weights from which on there is no choice: measuring takes as long as solving."""
+
 SPARSE = 3
 """The same where only one weight in so many is not zero."""
 
@@ -50,11 +53,20 @@ def choose(key: Key, target: Target) -> AdderProgram:
     No output comes later than the slowest of our fastest network of adders plus the target's
     ``extra_levels``; this is measured on each program with the device's delays.
     """
+    matrix, inputs, levels = key
+    if _weights(matrix) > HUGE:
+        program = solve_by_sharing(matrix, inputs, weigh="overlap", levels=levels, extra=0)
+        program.check(matrix)
+        return program
     measures = _Measures(key, target)
     found = [(measures[program], program) for program in _candidates(key, target, measures)]
     # The first candidate shares only what costs no level.
     latest = found[0][0].delay + target.extra_levels * level_ps(target.device)
     return min((pair for pair in found if pair[0].delay <= latest), key=lambda p: p[0].luts)[1]
+
+
+def _weights(matrix: Matrix) -> int:
+    return sum(w != 0 for row in matrix for w in row)
 
 
 class _Measures(dict[AdderProgram, Measured]):
@@ -73,7 +85,7 @@ class _Measures(dict[AdderProgram, Measured]):
 def _candidates(key: Key, target: Target, measures: _Measures) -> Iterator[AdderProgram]:
     matrix, inputs, levels = key
     extras = sorted({0, target.extra_levels})
-    weights = sum(w != 0 for row in matrix for w in row)
+    weights = _weights(matrix)
     large = weights > LARGE
     for weigh in WEIGHS[:2] if large else WEIGHS:
         for extra in extras:

@@ -11,6 +11,7 @@ from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Builder
 from hgq_rtl.ir.ops import DOT, INPUT, TABLE
+from hgq_rtl.passes.cmvm import choose as choice
 from hgq_rtl.passes.cmvm import native, sharing_engine
 from hgq_rtl.passes.cmvm.choose import choose, level_ps, measure
 from hgq_rtl.passes.cmvm.da4ml_engine import solve_with_da4ml
@@ -165,6 +166,24 @@ def test_the_choice_keeps_the_bound_and_is_the_cheapest(seed):
     fastest = measure(plain, key, target)
     assert best.luts <= fastest.luts
     assert best.delay <= fastest.delay + target.extra_levels * level_ps(target.device)
+
+
+def test_a_huge_matrix_is_solved_once(monkeypatch):
+    rng = np.random.default_rng(4)
+    rows = tuple(map(tuple, rng.integers(-12, 13, (6, 9)).tolist()))
+    key = (rows, (Fixed(-8, 7, 0),) * 9, (0,) * 9)
+    solved = []
+
+    def solve(*args, **options):
+        solved.append(options["weigh"])
+        return solve_by_sharing(*args, **options)
+
+    monkeypatch.setattr(choice, "solve_by_sharing", solve)
+    monkeypatch.setattr(choice, "HUGE", 10)
+    program = choose(key, default_target())
+    program.check(rows)
+    assert solved == ["overlap"]
+    assert not program.tables
 
 
 def test_a_broken_library_is_built_again(tmp_path, monkeypatch):
