@@ -154,6 +154,7 @@ def test_modules_of_hgq2():
 def test_usage_of_hgq1():
     from hgq_rtl.compat.hgq1 import HDense, HQuantize
     from hgq_rtl.compat.hgq1.bops import ResetMinMax, compute_bops
+    from hgq_rtl.compat.hgq1.hls4ml_hook import convert_from_hgq_model
 
     Sequential = keras.models.Sequential  # noqa: N806
 
@@ -179,6 +180,18 @@ def test_usage_of_hgq1():
     # Compute the exact MBOPs of the model.
     assert compute_bops(model, X_train, bsz=32) > 0
     assert lower(model).graph.outputs
+
+    with pytest.raises(hr.HgqRtlError, match=r"hgq_rtl\.compile"):
+        convert_from_hgq_model(
+            model,
+            "hls4ml_prj",
+            part="xcvu9p-flga2104-2L-e",
+            clock_period=5,
+            bias_accum=None,
+        )
+    from hgq_rtl.compat.hgq1.proxy import to_proxy_model
+
+    assert to_proxy_model(model) is model
 
 
 def test_configuration_of_hgq1(monkeypatch):

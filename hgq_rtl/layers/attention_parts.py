@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import keras
 
 from hgq_rtl.errors import ConfigError
+from hgq_rtl.layers.config import checked_parallel
 from hgq_rtl.layers.einsum_dense import QEinsumDense
 from hgq_rtl.layers.layer import QLayer
 from hgq_rtl.layers.scores import ScoreAxes
@@ -107,7 +108,7 @@ class AttentionParts(QLayer):
         }
         self.stable_softmax = stable_softmax
         self.softmax_allow_heterogeneous_table = softmax_allow_heterogeneous_table
-        self.parallelization_factor = parallelization_factor
+        self.parallelization_factor = checked_parallel(parallelization_factor)
         self.noise = keras.random.SeedGenerator(seed) if dropout else None
 
     def make_input_quantizers(self, conf: Any) -> None:

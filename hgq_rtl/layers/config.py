@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.quantizers.checks import is_number
 from hgq_rtl.quantizers.scope import Scope
@@ -18,17 +20,36 @@ _FACTORY: dict[str, Any] = {
 }
 
 
-def checked_resource(value: str) -> str:
-    """``value`` if layers know this cost; else ConfigError."""
-    if value not in ("ebops", "luts"):
-        raise ConfigError("unknown resource", received=repr(value), hint="Known: ebops, luts")
-    return value
+def _checked(key: str, value: Any) -> Any:
+    """``value`` of the layer argument ``key``; ConfigError if it cannot be one."""
+    if key == "resource":
+        if value not in ("ebops", "luts"):
+            raise ConfigError("unknown resource", received=repr(value), hint="Known: ebops, luts")
+        return value
+    if key == "beta0":
+        if not is_number(value):
+            raise ConfigError("beta0 must be a finite number", received=repr(value))
+        return float(value)
+    if not isinstance(value, bool | np.bool_):
+        raise ConfigError(f"{key} must be True or False", received=repr(value))
+    return bool(value)
+
+
+def checked_parallel(value: Any) -> int:
+    """``value`` if it is a ``parallelization_factor``: -1 or a positive integer; ConfigError."""
+    if not isinstance(value, int | np.integer) or (value < 1 and value != -1):
+        raise ConfigError("parallelization_factor must be -1 (all) or a positive integer",
+                          received=repr(value))  # fmt: skip
+    return int(value)
 
 
 def layer_default(key: str, given: Any = None) -> Any:
-    """``given``, or the value of the innermost scope that sets ``key`` where it is None."""
+    """``given``, or the value of the innermost scope that sets ``key`` where it is None.
+
+    Raises ConfigError for a value that ``key`` cannot have.
+    """
     if given is not None:
-        return given
+        return _checked(key, given)
     for setting in reversed(LayerConfigScope.settings()):
         if key in setting:
             return setting[key]
@@ -46,13 +67,8 @@ class LayerConfigScope(Scope):
     """
 
     def __init__(self, **params: Any) -> None:
-        for key, value in params.items():
+        for key in params:
             if key not in _FACTORY:
                 raise ConfigError(f"layers have no default {key!r}",
                                   hint=f"Known: {', '.join(_FACTORY)}")  # fmt: skip
-            if key == "resource":
-                checked_resource(value)
-            elif not (is_number(value) if key == "beta0" else isinstance(value, bool)):
-                kind = "a finite number" if key == "beta0" else "True or False"
-                raise ConfigError(f"{key} must be {kind}", received=repr(value))
-        super().__init__(dict(params))
+        super().__init__({key: _checked(key, value) for key, value in params.items()})

@@ -27,6 +27,7 @@ class QDense(QWeighted):
     ) -> None:
         super().__init__(activation, use_bias, **kwargs)
         self.units = positive("units", units)
+        self.supports_masking = True  # as Keras's: a mask goes on with the output
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create kernel (n, units) and bias (units,)."""

@@ -31,7 +31,7 @@ from keras import ops
 from hgq_rtl.errors import LoweringError
 from hgq_rtl.layers import inputs
 from hgq_rtl.layers.compiled import Program
-from hgq_rtl.layers.config import checked_resource, layer_default
+from hgq_rtl.layers.config import layer_default
 from hgq_rtl.layers.luts import LIMIT
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig, as_config
 from hgq_rtl.quantizers.exact import to_numpy
@@ -81,11 +81,11 @@ class QLayer(Noisy):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.enable_iq = bool(layer_default("enable_iq", enable_iq))
-        self.enable_oq = bool(layer_default("enable_oq", enable_oq))
-        self.enable_ebops = bool(layer_default("enable_ebops", enable_ebops)) and self.enable_iq
-        self.beta0 = float(layer_default("beta0", beta0))
-        self.resource = checked_resource(layer_default("resource", resource))
+        self.enable_iq = layer_default("enable_iq", enable_iq)
+        self.enable_oq = layer_default("enable_oq", enable_oq)
+        self.enable_ebops = layer_default("enable_ebops", enable_ebops) and self.enable_iq
+        self.beta0 = layer_default("beta0", beta0)
+        self.resource = layer_default("resource", resource)
         self.ebops_factor = float(ebops_factor)
         self.make_input_quantizers(iq_conf)
         self.oq = self.quantizer("oq", oq_conf, "datalane", self.enable_oq)

@@ -147,6 +147,7 @@ class QUnaryFunctionLUT(QLayer):
             oq_conf=oq_conf, enable_iq=enable_iq, enable_oq=enable_oq, **kwargs,
         )  # fmt: skip
         self.activation = elementwise(activation)
+        self.supports_masking = True
         self.allow_heterogeneous_input = allow_heterogeneous_input
         self.allow_heterogeneous_table = allow_heterogeneous_table
         self.override_oq_k0_to_0 = override_oq_k0_to_0

@@ -106,6 +106,12 @@ class _QMerge(QMultiInput):
         x = self.quantized_inputs(inputs, training)
         return self.finish(self.merge(_aligned(x)), training)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """What no input's mask hides; None unless all have one, as in Keras."""
+        if mask is None or any(m is None for m in mask):
+            return None
+        return reduce(ops.logical_and, mask)
+
     def lower(self, inputs: Sequence[FixedArray]) -> FixedArray:
         """Compute the layer in exact symbolic integers."""
         return self.oq.lower(self.lower_merge(self.lowered_inputs(inputs)))

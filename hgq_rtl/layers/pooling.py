@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from hgq_rtl.layers.config import checked_parallel
 from hgq_rtl.layers.layer import QLayer
 from hgq_rtl.layers.reciprocal import RECIPROCAL_BITS, reciprocal
 from hgq_rtl.layers.weighted import positive
@@ -38,7 +39,7 @@ class _QPooling(QLayer):
     ) -> None:
         super().__init__(**kwargs)
         self.data_format = checked_format(data_format)
-        self.parallelization_factor = parallelization_factor
+        self.parallelization_factor = checked_parallel(parallelization_factor)
 
     @property
     def axes(self) -> tuple[int, ...]:

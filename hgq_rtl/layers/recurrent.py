@@ -70,7 +70,7 @@ class QRecurrent(SequenceLayer, QWeighted):
         self.dropout, self.recurrent_dropout = float(dropout), float(recurrent_dropout)
         self.seed = seed
         self.noise = keras.random.SeedGenerator(seed) if dropout or recurrent_dropout else None
-        self.enable_sq = bool(layer_default("enable_sq", enable_sq))
+        self.enable_sq = layer_default("enable_sq", enable_sq)
         self.sq = self.quantizer("sq", sq_conf, "datalane", self.enable_sq)
         self.rkq = self.quantizer("rkq", rkq_conf, "weight")
         self.paq = self.quantizer("paq", paq_conf or HardTanhConfig(), "datalane")

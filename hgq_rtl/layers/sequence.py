@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from keras import ops
 
-from hgq_rtl.errors import ConfigError
+from hgq_rtl.errors import ConfigError, LoweringError
 from hgq_rtl.layers.arithmetic import Floats, Integers
 from hgq_rtl.layers.layer import QLayer, exact_products
 from hgq_rtl.layers.weighted import known_size, positive
@@ -39,9 +39,12 @@ class SequenceLayer(QLayer):
     shared by all steps. ``parallelization_factor``: how many of the steps are computed in
     parallel; EBOPs scale with it. -1 is all.
 
+    ``mask`` of the call, (batch, length) booleans, as Keras's: where False, states and output
+    stay what they were, the output zero at first. It has no hardware.
+
     The steps are always unrolled, whatever ``unroll`` says: quantizers that track ranges cannot
-    do so inside a compiled loop. ``stateful`` is not supported, nor are masks. Hardware needs a
-    sequence of fixed length.
+    do so inside a compiled loop. ``stateful`` is not supported. Hardware needs a sequence of
+    fixed length.
     """
 
     state_count: ClassVar[int] = 1
@@ -68,6 +71,7 @@ class SequenceLayer(QLayer):
             )
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.unroll = bool(go_backwards), unroll
+        self.supports_masking = True
 
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         """Build the quantizers."""
@@ -111,7 +115,9 @@ class SequenceLayer(QLayer):
 
     # -- the layer ---------------------------------------------------------------------------------
 
-    def call(self, sequences: Any, initial_state: Any = None, training: bool = False) -> Any:
+    def call(
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
         """Compute the layer in floats."""
         length, features = sequences.shape[1:]
         x = self.iq(ops.reshape(sequences, (-1, features)), training=training)
@@ -123,14 +129,29 @@ class SequenceLayer(QLayer):
         weights, on, outputs = self.quantized_weights(training), Floats(training), []
         for t in self._order(length):
             with continuing(bool(outputs)), exact_products():
-                states = self.step(x[:, t], states, weights, on)
-            outputs.append(self.emitted(states))
+                after = self.step(x[:, t], states, weights, on)
+            y = self.emitted(after)
+            if mask is not None:
+                seen = ops.cast(mask[:, t, None], "bool")
+                y = ops.where(seen, y, outputs[-1] if outputs else 0.0)
+                after = tuple(ops.where(seen, a, b) for a, b in zip(after, states, strict=False))
+            states = after[: self.state_count]
+            outputs.append(y)
         y = ops.stack(outputs, axis=1) if self.return_sequences else outputs[-1]
         y = self.finish(y, training)
-        return (y, *states[: self.state_count]) if self.return_state else y
+        return (y, *states) if self.return_state else y
 
-    def lower(self, sequences: FixedArray, initial_state: Any = None) -> Any:
+    def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
+        """The mask of the output: that of the steps, if there is an output of every step."""
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        mask = mask if self.return_sequences else None
+        return [mask, *(None,) * self.state_count] if self.return_state else mask
+
+    def lower(self, sequences: FixedArray, initial_state: Any = None, mask: Any = None) -> Any:
         """Unroll the steps in exact symbolic integers."""
+        if mask is not None:
+            raise LoweringError("a recurrent layer has no mask in hardware",
+                                hint="Give all sequences the full length")  # fmt: skip
         x, outputs = sequences, []
         states = self._initial(initial_state) or (
             (x[0].gather(np.full(self.units, -1)),) * self.state_count

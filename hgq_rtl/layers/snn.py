@@ -22,7 +22,7 @@ from keras import ops
 
 from hgq_rtl.errors import ConfigError
 from hgq_rtl.layers.arithmetic import Floats
-from hgq_rtl.layers.config import layer_default
+from hgq_rtl.layers.config import checked_parallel, layer_default
 from hgq_rtl.layers.sequence import SequenceLayer, Step
 from hgq_rtl.layers.weighted import known_size
 from hgq_rtl.quantizers import Quantizer, QuantizerConfig
@@ -91,8 +91,8 @@ class QSimpleSNN(SequenceLayer):
         self.spike_grad = keras.activations.get(spike_grad) if spike_grad else None
         self.surrogate_disable, self.inhibition = bool(surrogate_disable), bool(inhibition)
         self.reset_mechanism, self.detach_reset = reset_mechanism, bool(detach_reset)
-        self.enable_sq = bool(layer_default("enable_sq", enable_sq))
-        self.parallelization_factor = parallelization_factor
+        self.enable_sq = layer_default("enable_sq", enable_sq)
+        self.parallelization_factor = checked_parallel(parallelization_factor)
         self.sq = self.quantizer("sq", sq_conf, "datalane", self.enable_sq)
         self.threshold_q = self.quantizer("threshold_q", threshold_q_conf, "weight")
         self.graded_spikes_factor_q = self.quantizer(

@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from hgq_rtl.errors import ConfigError, LoweringError
-from hgq_rtl.layers.config import layer_default
+from hgq_rtl.layers.config import checked_parallel, layer_default
 from hgq_rtl.layers.layer import QLayer
 from hgq_rtl.layers.lut import QUnaryFunctionLUT, shared
 from hgq_rtl.quantizers import QuantizerConfig
@@ -68,14 +68,14 @@ class QSoftmax(QLayer):
     ) -> None:
         super().__init__(enable_iq=enable_iq, **kwargs)
         # Unlike in other layers, EBOPs need no input quantizer here.
-        self.enable_ebops = bool(layer_default("enable_ebops", enable_ebops))
+        self.enable_ebops = layer_default("enable_ebops", enable_ebops)
         self.supports_masking = True  # Keras warns otherwise
         axis = axis if axes is None else axes
         self.axis = (axis,) if isinstance(axis, int) else tuple(int(a) for a in axis)
         self.stable = stable
         self.allow_heterogeneous_table = allow_heterogeneous_table
         self.input_scaler = float(input_scaler)
-        self.parallelization_factor = parallelization_factor
+        self.parallelization_factor = checked_parallel(parallelization_factor)
         scale = -self.input_scaler if stable else self.input_scaler
         self.exp_table = self._table(
             "exp_table", lambda x: ops.exp(scale * x), exp_iq_conf, exp_oq_conf

@@ -20,6 +20,7 @@ import numpy as np
 from keras import ops
 
 from hgq_rtl.errors import ConfigError
+from hgq_rtl.layers.config import checked_parallel
 from hgq_rtl.layers.equation import Equation
 from hgq_rtl.layers.layer import QLayer, exact_products
 from hgq_rtl.layers.lut import check_output, elementwise, reproducible, tabulated
@@ -81,7 +82,7 @@ class TableLayer(QLayer):
         self.bn_momentum, self.bn_epsilon = float(bn_momentum), float(bn_epsilon)
         self.bn_center, self.bn_scale = bn_center, bn_scale
         self.table_idxs = (int(table_idxs[0]), int(table_idxs[1]))
-        self.parallelization_factor = parallelization_factor
+        self.parallelization_factor = checked_parallel(parallelization_factor)
         self.toq = self.quantizer("toq", toq_conf, "table")
 
     # -- what a layer says -------------------------------------------------------------------------

@@ -24,6 +24,7 @@ import numpy as np
 from keras import ops
 
 from hgq_rtl.errors import ConfigError, LoweringError
+from hgq_rtl.layers.config import checked_parallel
 from hgq_rtl.layers.layer import QLayer, exact_products
 from hgq_rtl.layers.lut import elementwise, reproducible
 from hgq_rtl.layers.luts import constant_product_luts, table_luts
@@ -81,7 +82,7 @@ class QWeighted(QLayer):
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
-        self.parallelization_factor = parallelization_factor
+        self.parallelization_factor = checked_parallel(parallelization_factor)
         self.kq = self.quantizer("kq", kq_conf, "weight")
         self.bq = self.quantizer("bq", bq_conf, "bias", enabled=use_bias)
 

@@ -45,6 +45,10 @@ def check_params(params: dict[str, Any], widths: bool = True) -> None:
     for name in _WIDTHS:
         if name in params:
             params[name] = _width(name, params[name])
+        for end, kind in (("c", keras.constraints), ("r", keras.regularizers)):
+            key = name.removesuffix("0") + end  # e0c goes with e00
+            if key in params:
+                params[key] = _keras_object(key, params[key], kind)
     if "k0" in params:
         _check_fixed(params, widths)
     else:
@@ -111,6 +115,16 @@ def _width(name: str, value: Any) -> Any:
     return value
 
 
+def _keras_object(name: str, value: Any, kind: Any) -> Any:
+    """A constraint or regularizer, which Keras also knows by names."""
+    try:
+        return kind.get(value)
+    except (ValueError, TypeError, AttributeError):
+        what = kind.__name__.rpartition(".")[2].removesuffix("s")
+        raise ConfigError(f"{name} must be a {what}, the name of one in Keras, or None",
+                          received=repr(value)) from None  # fmt: skip
+
+
 def _check_fixed(params: dict[str, Any], widths: bool) -> None:
     for name, known in (("round_mode", (*ROUNDINGS, *STOCHASTIC)), ("overflow_mode", OVERFLOWS)):
         params[name] = choice(name, str(params[name]).upper(), known)
@@ -124,9 +138,9 @@ def _check_fixed(params: dict[str, Any], widths: bool) -> None:
     f0 = params.get("f0")
     if widths and is_number(i0) and is_number(f0) and i0 + f0 < 0:
         raise ConfigError("i0 + f0 must not be negative", received=f"i0={i0}, f0={f0}")
-    if not params["i_decay_speed"] >= 0:
-        raise ConfigError("i_decay_speed must not be negative",
-                          received=repr(params["i_decay_speed"]))  # fmt: skip
+    decay = params["i_decay_speed"]
+    if not isinstance(decay, int | float) or not decay >= 0:
+        raise ConfigError("i_decay_speed must be a number of zero or more", received=repr(decay))
 
 
 def complete_widths(params: dict[str, Any]) -> dict[str, Any]:

@@ -7,14 +7,19 @@ from typing import Any
 import keras
 from keras import ops
 
+from hgq_rtl.errors import ConfigError
+
 register = keras.saving.register_keras_serializable(package="hgq_rtl")
 
 
 @register
 class MinMax(keras.constraints.Constraint):
-    """Clip to [min_value, max_value]."""
+    """Clip to [min_value, max_value]. Raises ConfigError for an empty interval."""
 
     def __init__(self, min_value: float, max_value: float) -> None:
+        if not min_value <= max_value:
+            raise ConfigError("min_value must not be greater than max_value",
+                              received=f"{min_value}, {max_value}")  # fmt: skip
         self.min_value, self.max_value = min_value, max_value
 
     def __call__(self, w: Any) -> Any:

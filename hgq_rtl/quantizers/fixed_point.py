@@ -64,6 +64,7 @@ class FixedPoint(Noisy):
 
     def __init__(self, config: QuantizerConfig, **kwargs: Any) -> None:
         super().__init__(trainable=config["trainable"], **kwargs)
+        self.supports_masking = True
         self.config = config
         mode: str = config["round_mode"]
         self.round_mode = mode.removeprefix("S_")  # of inference, and of hardware

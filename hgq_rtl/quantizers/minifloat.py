@@ -42,6 +42,7 @@ class Minifloat(keras.layers.Layer):
 
     def __init__(self, config: QuantizerConfig, **kwargs: Any) -> None:
         super().__init__(trainable=config["trainable"], **kwargs)
+        self.supports_masking = True
         self.config = config
         self.is_fixed = not config["trainable"]
         self.mapper = config.mapper()

@@ -62,6 +62,7 @@ class Quantizer(keras.layers.Layer):
             )
         config = as_config(config, "datalane")
         super().__init__(**layer)
+        self.supports_masking = True
         self.config = config
         # A preset as what it stands for. Kept, because Keras takes two objects of the same address,
         # one after the other, for one object that is saved twice.

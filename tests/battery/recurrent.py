@@ -106,3 +106,8 @@ class RecurrentBattery(SequenceBattery):
                 w.assign(v)
             x = self.data(case)
             assert np.array_equal(to_numpy(layer(x)), to_numpy(plain(x))), case
+            mask = rng.random(x.shape[:2]) > 0.5
+            mask[0] = False
+            masked = to_numpy(layer(x, mask=mask))
+            assert np.array_equal(masked, to_numpy(plain(x, mask=mask))), case
+            assert not masked[0].any()

@@ -104,7 +104,11 @@ def test_reset_forgets_ranges():
 
 def test_activations():
     assert isinstance(hgq1.HActivation("relu"), keras.layers.Activation)
-    assert isinstance(hgq1.HActivation("softmax"), QSoftmax)
+    softmax = hgq1.HActivation("softmax", bops_reg_factor=1e-3, paq_conf={"init_bw": 5})
+    assert isinstance(softmax, QSoftmax)
+    assert (softmax.beta0, softmax.oq.config["f0"]) == (1e-3, 5)
+    with pytest.raises(ValueError, match="foo"):
+        hgq1.HActivation("relu", beta=1e-3, foo=1)
     assert isinstance(hgq1.HActivation("sigmoid", beta=1e-6), QUnaryFunctionLUT)
 
 
@@ -139,6 +143,9 @@ def test_skip_dims(skip, axes):
         (lambda: hgq1.HDense(3, "tanh"),
          "dense and convolution layers of HGQ 1 have the activations relu and linear.\n"
          "  Received: 'tanh'.\n  Put an HActivation after the layer."),
+        (lambda: hgq1.HActivation("relu", paq_conf={"init_bw": 3}),
+         "the result of 'relu' is quantized where it is read.\n  Received: paq_conf.\n"
+         "  Put HQuantize(paq_conf=...) after the activation."),
     ],
 )  # fmt: skip
 def test_settings_without_meaning(call, text):
@@ -150,7 +157,7 @@ def test_settings_without_meaning(call, text):
 def test_names_and_arguments_without_meaning(trained):
     model, _ = trained
     with pytest.raises(ConversionError) as error:
-        hgq1.convert_from_hgq_model  # noqa: B018
+        hgq1.convert_from_hgq_model(model, "hls4ml_prj", clock_period=5)
     assert "hgq_rtl.compile(model, clock_ns=5.0, device='xcvu13p-2')" in str(error.value)
     with pytest.raises(ConversionError) as error:
         hgq1.to_proxy_model(model, aggressive=False)

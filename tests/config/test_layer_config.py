@@ -4,7 +4,15 @@ import pytest
 
 from hgq_rtl.config import LayerConfigScope
 from hgq_rtl.errors import ConfigError
-from hgq_rtl.layers import QDense
+from hgq_rtl.layers import (
+    QLIF,
+    QConv1D,
+    QDense,
+    QDenseT,
+    QMaxPooling1D,
+    QMultiHeadAttention,
+    QSoftmax,
+)
 from hgq_rtl.layers.config import layer_default
 
 
@@ -43,10 +51,30 @@ def test_unknown_key():
     ("params", "text"),
     [
         ({"beta0": "many"}, "beta0 must be a finite number.\n  Received: 'many'."),
+        ({"resource": "ff"}, "unknown resource.\n  Received: 'ff'.\n  Known: ebops, luts."),
         ({"enable_oq": 1}, "enable_oq must be True or False.\n  Received: 1."),
     ],
 )
 def test_wrong_values(params, text):
-    with pytest.raises(ConfigError) as error:
-        LayerConfigScope(**params)
-    assert str(error.value) == text
+    for made in (LayerConfigScope, lambda **params: QDense(3, **params)):
+        with pytest.raises(ConfigError) as error:
+            made(**params)
+        assert str(error.value) == text
+
+
+@pytest.mark.parametrize("value", [0, -2, 1.5, "all"])
+def test_wrong_parallelization(value):
+    for made in (
+        lambda: QConv1D(2, 3, parallelization_factor=value),
+        lambda: QMaxPooling1D(parallelization_factor=value),
+        lambda: QSoftmax(parallelization_factor=value),
+        lambda: QMultiHeadAttention(1, 2, parallelization_factor=value),
+        lambda: QDenseT(2, parallelization_factor=value),
+        lambda: QLIF(2, parallelization_factor=value),
+    ):
+        with pytest.raises(ConfigError) as error:
+            made()
+        assert str(error.value) == (
+            f"parallelization_factor must be -1 (all) or a positive integer.\n"
+            f"  Received: {value!r}."
+        )

@@ -115,6 +115,14 @@ def test_numpy_numbers_are_numbers():
     assert QuantizerConfigScope(i0=np.int64(1), f0=3)._setting.params["b0"] == 4
 
 
+def test_keras_names_of_constraints_and_regularizers():
+    conf = QuantizerConfig("kif", ic="non_neg", fr="l2")
+    assert isinstance(conf["ic"], keras.constraints.NonNeg)
+    assert isinstance(conf["fr"], keras.regularizers.L2)
+    loaded = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(conf))
+    assert isinstance(loaded["fr"], keras.regularizers.L2)
+
+
 def test_override(monkeypatch):
     monkeypatch.setattr(QuantizerConfigScope, "_permanent", ())
     QuantizerConfigScope(place="bias", b0=5).override()
@@ -199,7 +207,23 @@ KIF_KEYS = (
         ),
         (
             lambda: QuantizerConfig("kif", i_decay_speed=-1),
-            "i_decay_speed must not be negative.\n  Received: -1.",
+            "i_decay_speed must be a number of zero or more.\n  Received: -1.",
+        ),
+        (
+            lambda: QuantizerConfig("kif", i_decay_speed="slow"),
+            "i_decay_speed must be a number of zero or more.\n  Received: 'slow'.",
+        ),
+        (
+            lambda: QuantizerConfig("kif", ic="minmax"),
+            "ic must be a constraint, the name of one in Keras, or None.\n  Received: 'minmax'.",
+        ),
+        (
+            lambda: QuantizerConfig("float", e0r=1e-3),
+            "e0r must be a regularizer, the name of one in Keras, or None.\n  Received: 0.001.",
+        ),
+        (
+            lambda: MinMax(2, 1),
+            "min_value must not be greater than max_value.\n  Received: 2, 1.",
         ),
         (
             lambda: QuantizerConfig(qnoise_factor=2),

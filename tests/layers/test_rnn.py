@@ -6,7 +6,15 @@ import pytest
 
 import hgq_rtl as hr
 from hgq_rtl.errors import ConfigError, LoweringError
-from hgq_rtl.layers import QGRU, QLSTM, QSimpleRNN
+from hgq_rtl.layers import (
+    QGRU,
+    QLSTM,
+    QAdd,
+    QDense,
+    QSimpleRNN,
+    Quantizer,
+    QUnaryFunctionLUT,
+)
 from hgq_rtl.lowering.model import lower
 from hgq_rtl.utils import trace_minmax
 from tests.battery.layer import Case
@@ -128,6 +136,34 @@ def message(kind, call):
 def one(layer, length=3):
     inputs = keras.Input((length, 2), name="x")
     return keras.Model(inputs, layer(inputs), name="m")
+
+
+def test_masks_go_on_where_steps_do():
+    x = keras.Input((3, 2))
+    y = keras.layers.Masking()(x)
+    h = QGRU(2, return_sequences=True)(QAdd()([QDense(2)(y), Quantizer()(y)]))
+    model = keras.Model(x, [h, QLSTM(2)(QUnaryFunctionLUT("tanh")(h))])
+    data = np.random.default_rng(0).normal(0, 1, (4, 3, 2)).astype(np.float32)
+    data[:, 2] = 0
+    next(v for v in model.layers if isinstance(v, QDense)).bias.assign([0.5, -0.5])
+    steps, last = model(data)
+    assert np.array_equal(steps[:, 1], steps[:, 2])
+    table, lstm = model.layers[-2:]
+    want = lstm(table(np.array(steps)), mask=np.array([[1, 1, 0]] * 4))
+    assert not np.array_equal(want, lstm(table(np.array(steps))))
+    assert np.array_equal(last, want)
+    layer = QGRU(2, return_state=True)
+    assert layer.compute_mask(None, [True]) == [None, None]
+
+
+def test_masks_have_no_hardware():
+    x = keras.Input((3, 2))
+    model = keras.Model(x, QGRU(2, name="gru")(Quantizer()(x), mask=np.ones((1, 3), bool)))
+    trace_minmax(model, np.ones((4, 3, 2)))
+    assert message(LoweringError, lambda: lower(model)) == (
+        "layer 'gru' (QGRU): a recurrent layer has no mask in hardware.\n"
+        "  Give all sequences the full length."
+    )
 
 
 def test_errors():

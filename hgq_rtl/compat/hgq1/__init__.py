@@ -1,7 +1,7 @@
 """HGQ 1's names as a thin skin: change ``HGQ`` to ``hgq_rtl.compat.hgq1`` in the imports.
 
-``HGQ.layers`` and ``HGQ.bops`` are ``hgq_rtl.compat.hgq1.layers`` and ``.bops``. What is different
-is said in docs/migrating.md; names that can mean nothing here say what to use.
+``HGQ.layers``, ``HGQ.bops``, ``HGQ.proxy`` and ``HGQ.hls4ml_hook`` are modules here too. What is
+different is said in docs/migrating.md; names that can mean nothing here say what to use.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from hgq_rtl.compat.hgq1.config import (
     set_default_paq_conf,
     set_default_pre_activation_quantizer_config,
 )
+from hgq_rtl.compat.hgq1.hls4ml_hook import convert_from_hgq_model
 from hgq_rtl.compat.hgq1.layers import (
     HActivation,
     HAdd,
@@ -79,6 +80,7 @@ __all__ = [
     "ResetMinMax",
     "Signature",
     "compute_bops",
+    "convert_from_hgq_model",
     "get_default_kernel_quantizer_config",
     "get_default_kq_conf",
     "get_default_paq_conf",
@@ -97,7 +99,6 @@ _GONE = {
     "HBatchNormalization": "Use hgq_rtl.layers.QBatchNormalization",
     "HMultiHeadAttention": "Use hgq_rtl.layers.QMultiHeadAttention",
     "PLayerBase": "Any layer of Keras will do; see docs/adding.md for its lowering",
-    "convert_from_hgq_model": "Use hgq_rtl.compile(model, clock_ns=5.0, device='xcvu13p-2')",
 }
 
 

@@ -10,6 +10,7 @@ from keras import ops
 import hgq_rtl.layers as q
 from hgq_rtl.compat.hgq1.config import quantizer_config
 from hgq_rtl.errors import ConfigError
+from hgq_rtl.layers import Signature as Signature
 from hgq_rtl.layers.moments import Moments, pinned
 from hgq_rtl.quantizers.exact import floor_log2
 
@@ -168,11 +169,18 @@ class HAdd(q.QAdd):
 def HActivation(activation: Any, **kwargs: Any) -> keras.layers.Layer:  # noqa: N802
     """An activation: relu and linear as they are, softmax as QSoftmax, others as a table."""
     name = getattr(keras.activations.get(activation), "__name__", "")
-    if name in ("relu", "linear"):
-        return keras.layers.Activation(name, name=kwargs.get("name"))
-    if name == "softmax":
-        return q.QSoftmax(name=kwargs.get("name"), beta0=kwargs.get("beta", 0.0))
     arguments = _arguments(kwargs)
+    if name in ("relu", "linear"):
+        if "oq_conf" in arguments:
+            raise ConfigError(
+                f"the result of {name!r} is quantized where it is read",
+                received="paq_conf",
+                hint="Put HQuantize(paq_conf=...) after the activation",
+            )
+        plain = {k: v for k, v in arguments.items() if k not in ("beta0", "iq_conf")}
+        return keras.layers.Activation(name, **plain)  # which costs nothing: no use for beta
+    if name == "softmax":
+        return q.QSoftmax(**arguments)
     if "oq_conf" not in arguments:  # HGQ 1 quantizes the result
         arguments["oq_conf"] = quantizer_config("datalane")
     arguments.pop("enable_oq", None)
