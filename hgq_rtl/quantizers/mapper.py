@@ -96,6 +96,8 @@ class AxisMapper:
 
 
 def _check_shape(widths: tuple[int, ...], shape: tuple[int | None, ...]) -> None:
+    if not widths:  # one number, of a sign that is a constant
+        return
     if len(widths) != len(shape) or any(
         w != n and w != 1 and n not in (1, None) for w, n in zip(widths, shape, strict=True)
     ):
