@@ -288,7 +288,8 @@ REFUSED = [
      "  Leave training out of the call; fit sets it."),
     (lambda x: x / x[:, ::-1], (3,),
      "'divide' of two variables has no hardware form.\n  Make one of them a constant, or a "
-     "quantized function of one value, such as hgq_rtl.quantize(1 / x, k, i, f)."),
+     "quantized function of one value, such as hgq_rtl.quantize(1 / x, k, i, f); or join short "
+     "ones in one integer, for a lookup."),
     (lambda x: x * np.float32(np.inf), (3,), "a constant must be finite.\n  Received: inf."),
     (lambda x: x + x[:, 0], (3, 3),
      "'add' of arrays with different numbers of axes mixes up samples.\n"

@@ -179,7 +179,8 @@ REFUSED = [
      "  Quantize them, with hgq_rtl.quantize(x, k, i, f) or a Quantizer layer behind it."),
     (lambda x: x / x[::-1], X,
      "'divide' of two variables has no hardware form.\n  Make one of them a constant, or a "
-     "quantized function of one value, such as hgq_rtl.quantize(1 / x, k, i, f)."),
+     "quantized function of one value, such as hgq_rtl.quantize(1 / x, k, i, f); or join short "
+     "ones in one integer, for a lookup."),
     (lambda x: hr.quantize(np.log(x), 1, 3, 3), X,
      "'log' is not finite for every value that its argument can have.\n"
      "  Received: nan at -8.0, of type s4@0 [-8, 7].\n"

@@ -176,7 +176,7 @@ class _Composition:
         raise LoweringError(
             f"'{self.name}' of two variables has no hardware form",
             hint="Make one of them a constant, or a quantized function of one value, such as "
-            "hgq_rtl.quantize(1 / x, k, i, f)",
+            "hgq_rtl.quantize(1 / x, k, i, f); or join short ones in one integer, for a lookup",
         )
 
 
