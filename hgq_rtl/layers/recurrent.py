@@ -139,8 +139,8 @@ class QRecurrent(SequenceLayer, QWeighted):
     def product_ebops(self) -> Any:
         """EBOPs of both matrix products and of the bias."""
         x, h = self.bits(self.iq, self.kernel_shape[0]), self.state_bits()
-        ebops = ops.sum(x @ self.bits(self.kq, *self.kernel_shape))
-        ebops = ebops + ops.sum(h @ self.bits(self.rkq, *self.recurrent_shape))
+        ebops = ops.sum(ops.matmul(x, self.bits(self.kq, *self.kernel_shape)))
+        ebops = ebops + ops.sum(ops.matmul(h, self.bits(self.rkq, *self.recurrent_shape)))
         return ebops + (ops.sum(self.bits(self.bq, *self.bias_shape)) if self.use_bias else 0.0)
 
     def compute_luts(self) -> Any:
@@ -152,8 +152,11 @@ class QRecurrent(SequenceLayer, QWeighted):
         bits = self.bits(self.iq, self.kernel_shape[0]), self.state_bits()
         pairs = list(zip(bits, digits, strict=True))
         luts = constant_product_luts(
-            sum(ops.sum(b @ d) for b, d in pairs),
-            sum(ops.sum(ops.cast(ops.stop_gradient(b) > 0, d.dtype) @ d) for b, d in pairs),
+            sum(ops.sum(ops.matmul(b, d)) for b, d in pairs),
+            sum(
+                ops.sum(ops.matmul(ops.cast(ops.stop_gradient(b) > 0, d.dtype), d))
+                for b, d in pairs
+            ),
             self.kernel_shape[0] + self.units,
             self.gates * self.units,
         )

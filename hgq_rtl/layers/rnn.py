@@ -153,7 +153,7 @@ class QGRU(_Gated):
         if self.reset_after:
             return ebops + ops.sum(reset * past)
         kernel = self.bits(self.rkq, *self.recurrent_shape)[:, 2 * n :]
-        return ebops + ops.sum(reset * h) + ops.sum((past - h) @ kernel)
+        return ebops + ops.sum(reset * h) + ops.sum(ops.matmul(past - h, kernel))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor arguments."""
