@@ -233,7 +233,7 @@ def build(model: Path, device: str, stages: int, clock_ns: float | None) -> dict
     return cached("ours", [package(), model.name, device, stages, clock_ns], compute)
 
 
-def checked(made: Mapping[str, Any], lock: Path | None) -> int:
+def checked(made: Mapping[str, Any], lock: Path | None, architecture: str = "xilinx") -> int:
     """Vectors on which our netlist was simulated, all right."""
     from hgq_rtl.synth.synth import check_netlist
     from hgq_rtl.synth.yosys import synthesize
@@ -241,10 +241,14 @@ def checked(made: Mapping[str, Any], lock: Path | None) -> int:
     def compute() -> int:
         work, sim = HOME / "work" / f"check-{os.getpid()}", Path(made["folder"]) / "sim"
         with alone(lock):
-            synthesize(made["files"], made["top"], work, timeout=PATIENCE)
-            return check_netlist(work, sim, json.loads((sim / "bench.json").read_text()))
+            synthesize(
+                made["files"], made["top"], work, architecture=architecture, timeout=PATIENCE
+            )
+            bench = json.loads((sim / "bench.json").read_text())
+            return check_netlist(work, sim, bench, architecture)
 
-    return int(cached("netlist", made["files"], compute))
+    kind = "netlist" if architecture == "xilinx" else f"netlist-{architecture}"
+    return int(cached(kind, made["files"], compute))
 
 
 def smallest(
@@ -283,7 +287,8 @@ def fastest(model: Path, stages: int, lock: Path | None, seeds: int) -> dict[str
     if "error" in made:
         return made
     row = {k: made[k] for k in ("clock_ns", "estimate", "nodes", "wall", "cpu")}
-    return row | {"stages": stages, **clock(made["files"], made["top"], lock, seeds)}
+    row |= {"stages": stages, "vectors": checked(made, lock, "ecp5")}
+    return row | clock(made["files"], made["top"], lock, seeds)
 
 
 def times(model: Path, stages: int) -> dict[str, Any]:

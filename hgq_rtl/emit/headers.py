@@ -60,7 +60,7 @@ def layer(info: CoreInfo, module: Module, top: str, start: str = "//") -> str:
     legend = "A comment such as s6@-3 behind a signal: signed, 6 bits, the LSB is worth 2^-3."
     notes = [legend]
     if module.keep_sums and start == "//":
-        notes.append("(* keep *): this sum has a carry chain of its own, joined with no other sum.")
+        notes.append("(* keep *): a bit of a sum, for synthesis to join that sum with no other.")
     return mark(start, info, title, notes, rows)
 
 

@@ -38,6 +38,8 @@ LIBRARY = {SUM3: "ternary_adder", BOOTH: "booth_row", LOOKUP: "lookup"}
 ADDING = (SUM3, BOOTH)
 """Ops that add no more bits than are read."""
 ADDER = ("_sum", "_adder")
+MARK = "_top"
+"""Behind the name of a sum: its top bit, marked where synthesis shall leave the sum by itself."""
 PARTS: dict[Op, tuple[str, ...]] = {
     MAX: ("_lt",),
     MIN: ("_lt",),
@@ -200,8 +202,9 @@ def _name_nodes(
             draft.name_of[node] = draft.names(f"{base}_s{depths[node]}")
             continue
         inside = graph.origin(node).partition("/")[2]
-        # A cast may carry the sum that it cuts.
-        parts = ADDER if node.op is CAST else PARTS.get(node.op, ())
+        parts = PARTS.get(node.op, ())
+        if node.op in (ADD, CAST):
+            parts = (*ADDER, MARK)  # a cast may carry the sum that it cuts
         draft.name_of[node] = draft.names(f"{inside}_{label(node)}", *parts)
 
 

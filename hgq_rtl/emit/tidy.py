@@ -9,8 +9,9 @@ Yosys gives to registers are left out: nothing reads a register before its first
 without them tools may retime freely. Only registers that address a table keep one: Yosys takes
 them for a part of a memory otherwise, and moves them behind the table and all others that they
 address (its pass memory_dff).
-Where sums are to be kept apart, the wires that hold them are marked so: Yosys joins sums that
-nothing else reads (its pass alumacc).
+Where sums are to be kept apart, each has its top bit marked: Yosys joins sums that nothing else
+reads (its pass alumacc), and a bit is enough. A mark on all bits is not, where some of them are
+copies of others: its pass abc9 may leave bits of such a wire without a driver.
 Text with an unknown line is returned as it came.
 """
 
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 
 from hgq_rtl.emit import headers
 from hgq_rtl.emit.names import comment
-from hgq_rtl.emit.partition import PARTS, Module
+from hgq_rtl.emit.partition import MARK, PARTS, Module
 from hgq_rtl.ir.node import Node
 
 WAKE = "wake"
@@ -32,7 +33,6 @@ _CUT = re.compile(r"(\\\$\d+ )\[(?:(\d+):)?0\]")
 _READ = re.compile(r"(\\\$\d+ )(?:\[(\d+)(?::(\d+))?\])?")
 _MODULAR = re.compile(r" [-+*] |^- ")
 _SUM = re.compile(r" [-+] |^- ")
-_KEEP = "(* keep *) "
 _TEMPORARY = re.compile(r"\\\$\d+ ")
 _REPEAT = re.compile(r"(?<=[{,] )(\w+(?:\[\d+\])?)((?:, \1){2,})(?=,| })")
 _INSTANCE = re.compile(r"  (\w+ #\()")
@@ -50,8 +50,6 @@ class _Parsed:
     blocks: dict[str, list[str]] = field(default_factory=dict)
     instances: dict[str, str] = field(default_factory=dict)
     """By the signal that leaves them, the modules that are used, each on one line."""
-    kept: set[str] = field(default_factory=set)
-    """Wires that synthesis shall not do away with."""
     wakes: bool = False
 
 
@@ -161,8 +159,6 @@ def tidy(body: str, module: Module) -> str:
     named = [(node, module.signals[node]) for node in graph.nodes if node in module.signals]
     if parsed is not None:
         _inline_cuts(parsed)
-        if module.keep_sums:
-            parsed.kept = {name for name, value in parsed.assigns.items() if _SUM.search(value)}
     if parsed is None or any(name not in parsed.ranges for _, name in named):
         return f"module {module.name} ({body}\nendmodule\n"
     ports = ["  input wire clk"] if module.clocked else []
@@ -173,8 +169,7 @@ def tidy(body: str, module: Module) -> str:
         if node in outputs:
             kind = "reg" if name in parsed.registers else "wire"
             start = " = 0" if name in module.addresses else ""
-            keep = _KEEP if name in parsed.kept else ""
-            ports.append(f"  {keep}output {kind} {parsed.ranges[name]}{name}{start}")
+            ports.append(f"  output {kind} {parsed.ranges[name]}{name}{start}")
     lines = [f"module {module.name} (", ",\n".join(ports), ");"]
     if parsed.wakes:
         lines += [
@@ -193,6 +188,9 @@ def tidy(body: str, module: Module) -> str:
             written.add(signal)
             if signal == name:
                 lines += _statement(name, parsed, node, node in outputs, name in module.addresses)
+                if module.keep_sums and _SUM.search(parsed.assigns.get(name, "")):
+                    top = f"[{node.type.width - 1}]" if node.type.width > 1 else ""
+                    lines.append(f"  (* keep *) wire {name}{MARK} = {name}{top};")
             else:
                 lines += _statement(signal, parsed, None, False)
     left, fresh = set(parsed.ranges) - written, lines
@@ -240,5 +238,4 @@ def _statement(
         return [f"  wire {parsed.ranges[name]}{name};"]
     if is_port:
         return [f"  assign {name} = {value};{note}"]
-    keep = _KEEP if name in parsed.kept else ""
-    return [f"  {keep}wire {parsed.ranges[name]}{name} = {value};{note}"]
+    return [f"  wire {parsed.ranges[name]}{name} = {value};{note}"]

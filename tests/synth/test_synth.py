@@ -46,10 +46,12 @@ def test_synthesis_beside_the_estimate(tmp_path):
         check_netlist(wrong, project.path / "sim", bench)
 
 
-@pytest.mark.parametrize("device", ["xc7z020-1", "ecp5-6"])
-def test_other_families(device, tmp_path):
+@pytest.mark.parametrize(
+    ("device", "sizes"), [("xc7z020-1", [6, 4]), ("ecp5-6", [6, 4]), ("ecp5-6", [6, 6, 3])]
+)
+def test_other_families(device, sizes, tmp_path):
     """The netlist of each family, with that family's cells, computes the graph."""
-    found = synth(chain([6, 4], device=device, clock_ns=8.0).write(tmp_path / "p").path,
+    found = synth(chain(sizes, device=device, clock_ns=8.0).write(tmp_path / "p").path,
                   per_layer=False).facts  # fmt: skip
     assert found["command"] == {"xc7z020-1": "xilinx xc7", "ecp5-6": "ecp5"}[device]
     assert found["vectors"] > 1000
