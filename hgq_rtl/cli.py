@@ -165,7 +165,8 @@ def verify(
         with err.status("running Keras"):
             double = (project.report.get("exactness") or {}).get("arithmetic") == "float64"
             reference = Reference(load(model), float64=double)
-            expected = reference(project.interface.arrays(x))
+            outputs = reference(project.interface.arrays(x))
+            expected = project.interface.output_structure(outputs)
     out.print(str(project.verify(x, y_expected=expected, random=random, seed=seed, axis=axis)))
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -19,7 +20,8 @@ def folder(tmp_path_factory):
     """A saved model, its data, and the project that the command line made of it."""
     root = tmp_path_factory.mktemp("cli")
     model, x = tiny()
-    model.save(root / "tiny.keras")
+    named = keras.Model(model.inputs, {"scores": model.outputs[0]}, name=model.name)
+    named.save(root / "tiny.keras")
     np.save(root / "x.npy", x)
     result = RUN.invoke(
         app, ["compile", str(root / "tiny.keras"), str(root / "out"), "--clock-ns", "2"]
