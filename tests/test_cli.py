@@ -1,6 +1,7 @@
 """The command line: the same functions, readable output, exit codes."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -120,13 +121,15 @@ def test_errors_are_text_and_exit_with_1(folder, arguments, message):
 
 
 def test_compiling_again_does_only_what_is_new(folder, monkeypatch):
+    out = shutil.copytree(folder / "out", folder / "again")
+
     def compile(*more):
-        command = ["compile", str(folder / "tiny.keras"), str(folder / "out"), *more]
+        command = ["compile", str(folder / "tiny.keras"), str(out), *more]
         result = RUN.invoke(app, command)
         assert result.exit_code == 0, result.output
         return result.output.splitlines()[-1].split(":")[0]
 
-    manifest = folder / "out/manifest.json"
+    manifest = out / "manifest.json"
     before = manifest.stat().st_mtime_ns
     with monkeypatch.context() as patch:
         patch.setattr("hgq_rtl.flow.compile", None)
@@ -134,9 +137,9 @@ def test_compiling_again_does_only_what_is_new(folder, monkeypatch):
     assert manifest.stat().st_mtime_ns == before
     assert compile("--clock-ns", "4").startswith("written to")
     assert json.loads(manifest.read_text())["clock_ns"] == 4.0
-    (folder / "out/rtl/tiny.v").write_text("// mine")
+    (out / "rtl/tiny.v").write_text("// mine")
     data = ("--vectors", str(folder / "x.npy"))
     assert compile("--clock-ns", "4", "--force", *data).startswith("written to")
     assert compile("--clock-ns", "4", *data) == "up to date"
-    facts = json.loads((folder / "out/report.json").read_text())["verification"]
+    facts = json.loads((out / "report.json").read_text())["verification"]
     assert facts["vectors"]["data"] == 200
