@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from hgq_rtl.errors import ScheduleError
@@ -12,7 +12,7 @@ from hgq_rtl.ir.graph import Graph
 from hgq_rtl.optimized import Optimized
 from hgq_rtl.passes.pipeline import DEFAULT, TIMED, PassRecord, run
 from hgq_rtl.passes.target import Target
-from hgq_rtl.schedule.greedy import clock_ps, schedule, shortest_clock
+from hgq_rtl.schedule.greedy import check_wanted, clock_ps, schedule, shortest_clock
 from hgq_rtl.schedule.schedule import Schedule
 from hgq_rtl.schedule.split import fewer_stages, reachable
 from hgq_rtl.timing.model import DelayModel
@@ -32,14 +32,9 @@ class Wanted:
     registers: Mapping[str, bool]
     minimize: bool
 
-    def schedule(self, graph: Graph) -> tuple[float, Schedule]:
-        """The clock in ns, and a schedule for it; the fastest clock if only stages are given."""
-        clock_ns = self.clock_ns
-        if clock_ns is None:
-            if self.stages is None:
-                raise ScheduleError("neither a clock period nor a number of stages is given")
-            clock_ns = shortest_clock(graph, self.model, self.stages) / 1000
-        return clock_ns, schedule(graph, self.model, clock_ns, stages=self.stages, **self.registers)
+    def schedule(self, graph: Graph, clock_ns: float) -> Schedule:
+        """A schedule for the clock that was given, or found where only stages were."""
+        return schedule(graph, self.model, clock_ns, stages=self.stages, **self.registers)
 
     def check(self, plan: Schedule, clock_ns: float) -> None:
         """Raise ScheduleError for a longer latency than was allowed."""
@@ -60,6 +55,7 @@ def optimize(
     Matrices are as small as they get within a level of their fastest; where the fastest clock is
     asked for, or what is asked for is not met so, no output of theirs comes later than it has to.
     """
+    check_wanted(wanted.clock_ns, wanted.stages, wanted.max_latency_ns)
     small, fast = Target(wanted.model), Target(wanted.model, extra_levels=0)
     found = None
     if wanted.clock_ns is not None:
@@ -89,24 +85,16 @@ def _built(
         dump=dump,
         progress=progress,
     )
-    if wanted.clock_ns is None and wanted.stages is not None:
-        # Sums of three are fewer in a row and slower each: either may give the fastest clock.
-        every, _ = run(
-            graph, target=target, passes=DEFAULT[-len(TIMED) :], skip=set(skip).intersection(TIMED)
-        )
-        best = min(shortest_clock(each, model, wanted.stages) for each in (graph, every))
-        wanted = replace(wanted, clock_ns=best / 1000)
-    if wanted.clock_ns is not None:
-        graph = reachable(graph, model, clock_ps(wanted.clock_ns))
+    clock_ns = wanted.clock_ns or _fastest(graph, wanted, target, skip)
+    graph = reachable(graph, model, clock_ps(clock_ns))
     for name in TIMED:
         if name not in skip and model.has_lut6:
             progress(name)
-            graph, more = _in_time(graph, wanted, name, dump)
+            graph, more = _in_time(graph, wanted, clock_ns, name, dump)
             records += more
     progress("schedule")
-    if wanted.clock_ns is not None:
-        graph = fewer_stages(graph, model, wanted.clock_ns)
-    clock_ns, plan = wanted.schedule(graph)
+    graph = fewer_stages(graph, model, clock_ns)
+    plan = wanted.schedule(graph, clock_ns)
     wanted.check(plan, clock_ns)
     if wanted.minimize:
         progress("registers")
@@ -117,8 +105,20 @@ def _built(
     return Optimized(graph, plan, float(clock_ns), tuple(records))
 
 
+def _fastest(graph: Graph, wanted: Wanted, target: Target, skip: Collection[str]) -> float:
+    """The fastest clock in ns for the stages that are wanted.
+
+    Sums of three are fewer in a row and slower each: with all or with none it may be faster.
+    """
+    assert wanted.stages is not None
+    every, _ = run(
+        graph, target=target, passes=DEFAULT[-len(TIMED) :], skip=set(skip).intersection(TIMED)
+    )
+    return min(shortest_clock(each, wanted.model, wanted.stages) for each in (graph, every)) / 1000
+
+
 def _in_time(
-    graph: Graph, wanted: Wanted, name: str, dump: Path | None
+    graph: Graph, wanted: Wanted, clock_ns: float, name: str, dump: Path | None
 ) -> tuple[Graph, list[PassRecord]]:
     """One of the last passes: all that saves area if it costs no stage, or else what is in time."""
     number = [each for each, _ in DEFAULT].index(name)
@@ -132,17 +132,16 @@ def _in_time(
 
     found = within(None)
     try:
-        latency = wanted.schedule(found[0])[1].latency
+        latency = wanted.schedule(found[0], clock_ns).latency
     except ScheduleError:
         latency = None  # what was made is slower alone than the clock, or it takes more stages
     try:
-        plan = wanted.schedule(graph)[1]
+        plan = wanted.schedule(graph, clock_ns)
     except ScheduleError:
         if latency is None:
             raise
         return found  # of sums of three there are fewer in a row
     if latency is not None and latency <= plan.latency:
         return found
-    assert wanted.clock_ns is not None
-    budget = clock_ps(wanted.clock_ns) - wanted.model.register_overhead
+    budget = clock_ps(clock_ns) - wanted.model.register_overhead
     return within(Cuts(budget, plan.last - plan.first + 1))

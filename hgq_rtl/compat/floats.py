@@ -148,9 +148,14 @@ def _converted(layer: Any) -> list[Any]:
     rule = RULES.get(type(layer))
     if rule is not None:
         return rule(layer)
+    if isinstance(layer, keras.layers.Lambda):
+        raise ConversionError(
+            "a Lambda layer hides its computation in Python code",
+            hint="Write the computation with keras.ops in the functional model",
+        )
     foreign = isinstance(layer, q.QLayer | Quantizer) or hasattr(layer, "lower")
     if layer.trainable_variables and not foreign:
-        known = ", ".join(sorted(cls.__name__ for cls in {*RULES} - {keras.layers.Lambda}))
+        known = ", ".join(sorted(cls.__name__ for cls in RULES))
         raise ConversionError("this layer has weights and no quantized form",
                               hint=f"Layers that have: {known}")  # fmt: skip
     return [type(layer).from_config(layer.get_config())]
@@ -297,14 +302,6 @@ def _rectifier(layer: Any) -> list[Any]:
         return [kept]
     config = QuantizerConfig(place="datalane")
     return [Quantizer(config, name=f"{layer.name}_quantizer", dtype=layer.dtype_policy), kept]
-
-
-@quantizes(keras.layers.Lambda)
-def _lambda(layer: Any) -> list[Any]:
-    raise ConversionError(
-        "a Lambda layer hides its computation in Python code",
-        hint="Write the computation with keras.ops in the functional model",
-    )
 
 
 @quantizes(keras.layers.Activation)

@@ -29,7 +29,7 @@ class CoreInfo:
     """Clocks from ``valid_in`` to ``valid_out``."""
     device: str
     keep_sums: bool = False
-    """Whether wires that hold sums are marked, so that synthesis leaves every sum by itself."""
+    """Whether a bit of every sum is marked, so that synthesis joins it with no other sum."""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Module:
     top: str = ""
     """The name of the core."""
     keep_sums: bool = False
-    """Whether synthesis shall leave every sum by itself."""
+    """See ``CoreInfo``."""
 
     @property
     def short(self) -> str:
@@ -202,9 +202,10 @@ def _name_nodes(
             draft.name_of[node] = draft.names(f"{base}_s{depths[node]}")
             continue
         inside = graph.origin(node).partition("/")[2]
-        parts = PARTS.get(node.op, ())
+        # A cast may carry the sum that it cuts.
+        parts = ADDER if node.op is CAST else PARTS.get(node.op, ())
         if node.op in (ADD, CAST):
-            parts = (*ADDER, MARK)  # a cast may carry the sum that it cuts
+            parts = (*parts, MARK)
         draft.name_of[node] = draft.names(f"{inside}_{label(node)}", *parts)
 
 
