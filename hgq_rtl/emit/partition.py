@@ -21,6 +21,7 @@ from hgq_rtl.ir.ops import (
     CONST,
     INPUT,
     LOOKUP,
+    MASKED_SUM3,
     MAX,
     MIN,
     REG,
@@ -33,9 +34,14 @@ from hgq_rtl.ir.verify import register_depths
 CLOCK = "clk"
 GLUE = "glue"
 """The module of what belongs to no layer."""
-LIBRARY = {SUM3: "ternary_adder", BOOTH: "booth_row", LOOKUP: "lookup"}
+LIBRARY = {
+    SUM3: "ternary_adder",
+    MASKED_SUM3: "ternary_adder",
+    BOOTH: "booth_row",
+    LOOKUP: "lookup",
+}
 """Modules of rtl_templates/ by the op that they do."""
-ADDING = (SUM3, BOOTH)
+ADDING = (SUM3, MASKED_SUM3, BOOTH)
 """Ops that add no more bits than are read."""
 ADDER = ("_sum", "_adder")
 MARK = "_top"

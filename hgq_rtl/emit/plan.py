@@ -56,8 +56,8 @@ def plan(graph: Graph, interface: Interface, info: CoreInfo) -> Plan:
     packed_top = modules(f"{top}_packed")
     for suffix in SHELLS:
         modules(f"{top}{suffix}")
-    for op in LIBRARY:
-        modules(library_module(top, op))
+    for name in dict.fromkeys(library_module(top, op) for op in LIBRARY):
+        modules(name)
     names = Names(CLOCK, VALID_IN, VALID_OUT, VALID)
     inputs = _element_names(interface.inputs, names)
     outputs = _element_names(interface.outputs, names)

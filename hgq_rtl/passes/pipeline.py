@@ -20,6 +20,7 @@ from hgq_rtl.passes.expand import expand, is_expanded
 from hgq_rtl.passes.lookups import lookups
 from hgq_rtl.passes.narrow import narrow
 from hgq_rtl.passes.products import products
+from hgq_rtl.passes.relus import relus
 from hgq_rtl.passes.round_first import round_first
 from hgq_rtl.passes.simplify import simplify
 from hgq_rtl.passes.target import Pass, Target, anywhere, default_target
@@ -44,10 +45,11 @@ DEFAULT: tuple[tuple[str, Pass], ...] = (
     # The other passes know sums of two. The last ones ``design`` runs by themselves, for it depends
     # on the clock how late the sums and the results of tables may be.
     ("ternary", by_threes),
+    ("relus", relus),
     ("lookups", lookups),
 )
 """Every pass in order. The last graph holds native ops only."""
-TIMED = ("ternary", "lookups")
+TIMED = ("ternary", "relus", "lookups")
 """The last passes, which save area and may take time."""
 
 

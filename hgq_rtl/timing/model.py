@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hgq_rtl.errors import TimingError
 from hgq_rtl.ir.node import Node
-from hgq_rtl.ir.ops import ADD, SUM3
+from hgq_rtl.ir.ops import ADD, MASKED_SUM3, SUM3
 from hgq_rtl.ir.ops.lookup import is_lut
 from hgq_rtl.timing.arrival import WIRES, Transfer
 from hgq_rtl.timing.sizes import FREE, SIZES, WIRING, adder_luts, sum3_luts
@@ -114,7 +114,7 @@ class DelayModel:
         if node.op is ADD and self.target != "ecp5":
             # There a carry cell takes its LUT for every bit of the chain.
             bits = adder_luts(node)
-        if node.op is SUM3:
+        if node.op in (SUM3, MASKED_SUM3):
             bits = sum3_luts(node)
         if row == "mul":
             bits = node.args[0].type.width * node.args[1].type.width

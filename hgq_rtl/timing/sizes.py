@@ -14,6 +14,7 @@ from hgq_rtl.ir.ops import (
     CONST,
     INPUT,
     LOOKUP,
+    MASKED_SUM3,
     MAX,
     MIN,
     MUL,
@@ -89,7 +90,9 @@ def _add(node: Node) -> tuple[str, int]:
 def _sum3(node: Node) -> tuple[str, int]:
     form = sum3_form(node)
     bits = node.type.width - (form.copied if form else 0)
-    return ("sum3", bits) if bits else FREE
+    if not bits:
+        return FREE
+    return ("sum3.pairs" if form and form.pairs else "sum3"), bits
 
 
 def sum3_luts(node: Node) -> int:
@@ -143,6 +146,7 @@ def _logic(node: Node) -> tuple[str, int]:
 SIZES: Mapping[Op, Callable[[Node], tuple[str, int]]] = {
     ADD: _add,
     SUM3: _sum3,
+    MASKED_SUM3: _sum3,
     BOOTH: _booth,
     MAX: _extremum,
     MIN: _extremum,
@@ -158,7 +162,8 @@ SIZES: Mapping[Op, Callable[[Node], tuple[str, int]]] = {
 """For each op with logic: the row that describes a node, and the bits that row counts."""
 
 ROWS = (
-    *("add", "add.const", "sub", "sum3", "max", "max.const", "max.zero", "mux", "mux.const"),
+    *("add", "add.const", "sub", "sum3", "sum3.pairs"),
+    *("max", "max.const", "max.zero", "mux", "mux.const"),
     *("compare.lt", "compare.lt.const", "compare.eq", "compare.eq.const"),
     *("mul", "mul.bit", "booth", "and", "or", "xor"),
 )

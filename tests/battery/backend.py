@@ -28,6 +28,7 @@ from hgq_rtl.ir.ops import (
     COMPARE,
     INPUT,
     LOOKUP,
+    MASKED_SUM3,
     MAX,
     MIN,
     MUL,
@@ -95,10 +96,12 @@ class _Cases:
     def attrs(self, op, args: Sequence[Node]) -> dict[str, object]:
         if op is ADD:
             return {"sub": self.rng.random() < 0.5}
-        if op is SUM3:
-            sub = self.rng.randint(0, 2)
-            bias = self.rng.choice([0, natural_bias(args, sub), self.rng.randint(-50, 50)])
-            return {"sub": sub, "bias": bias, "bias_exp": common_exp(*(x.type for x in args))}
+        if op in (SUM3, MASKED_SUM3):
+            sub, added = self.rng.randint(0, 2), args[:3]
+            bias = self.rng.choice([0, natural_bias(added, sub), self.rng.randint(-50, 50)])
+            place = {"place": self.rng.randint(0, 2)} if op is MASKED_SUM3 else {}
+            exp = common_exp(*(x.type for x in added))
+            return {"sub": sub, "bias": bias, "bias_exp": exp, **place}
         if op is COMPARE:
             return {"kind": self.rng.choice(["lt", "eq"])}
         if op is SHIFT:
@@ -189,6 +192,12 @@ def _op_cases(cases: _Cases, count: int) -> None:
             wide = cases.add(SUM3, cases.any(), cases.any(), cases.any())
             cases.add(SUM3, cases.any(9), cases.any(9), cases.any(9))
             cases.add(CAST, cases.build.make(SUM3, wide.args, (index % 3, *wide.attrs[1:])))
+            hide = cases.input(bit)
+            masked = cases.add(MASKED_SUM3, *(cases.any(9) for _ in range(3)), hide)
+            cases.add(CAST, masked)
+            cases.add(MASKED_SUM3, cases.any(), cases.any(), cases.any(), hide)
+            negative = cases.build(COMPARE, masked.args[0], zero, kind="lt")
+            cases.add(CAST, cases.add(MASKED_SUM3, *masked.args[:3], negative))
             code = cases.input(Fixed(0, cases.rng.choice([3, 6, 7]), 0))
             if index % 3 == 0:
                 code = cases.build(SHIFT, cases.input(Fixed(0, 3, -1)), bits=2)
@@ -210,11 +219,13 @@ def _network(cases: _Cases, depth: int) -> None:
     for index in range(depth):
         with cases.build.at(LAYERS[index // 4 % len(LAYERS)]):
             op = cases.rng.choice(
-                [*BINARY, ADD, ADD, SUM3, SUM3, MAX, MUX, CAST, CAST, SHIFT, TABLE]
+                [*BINARY, ADD, ADD, SUM3, SUM3, MASKED_SUM3, MAX, MUX, CAST, CAST, SHIFT, TABLE]
             )
             picked = [cases.rng.choice(pool[-12:]) for _ in range(op.arity or 1)]
             if op is MUX:
                 picked[0] = cases.build(COMPARE, picked[0], picked[1], kind="lt")
+            if op is MASKED_SUM3:
+                picked[3] = cases.build(COMPARE, picked[3], picked[1], kind="lt")
             if op is TABLE:
                 x = picked[0]
                 picked[0] = cases.build(CAST, x, exp=x.type.exp, width=4, signed=index % 2 == 0)

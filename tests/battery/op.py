@@ -50,11 +50,15 @@ def nodes(draw, name: str) -> Node:
         return build(
             op, *_fresh(build, draw(types(0, (0, 0)).filter(_is_bit)), draw(types()), draw(types()))
         )
-    if name == "sum3":
+    if name in ("sum3", "masked_sum3"):
         sub = draw(st.integers(0, 2))
         bias, exp = draw(st.integers(-99, 99)), draw(st.integers(-6, 6))
-        args = _fresh(build, *(draw(types()) for _ in range(3)))
-        return build(op, *args, sub=sub, bias=bias, bias_exp=exp)
+        chosen = [draw(types()) for _ in range(3)]
+        place = {}
+        if name == "masked_sum3":
+            chosen.append(draw(types(0, (0, 0)).filter(_is_bit)))
+            place["place"] = draw(st.integers(0, 2))
+        return build(op, *_fresh(build, *chosen), sub=sub, bias=bias, bias_exp=exp, **place)
     if name == "booth":
         code = types(2, (0, 1)).filter(lambda t: t.lo >= 0 and t.at(0).hi < 8)
         return build(op, *_fresh(build, draw(types()), draw(types()), draw(code)))

@@ -16,6 +16,7 @@ from hgq_rtl.ir.ops import (
     CAST,
     COMPARE,
     INPUT,
+    MASKED_SUM3,
     MAX,
     MIN,
     MUL,
@@ -185,7 +186,7 @@ end architecture rtl;
 def made(build, inputs, number, op, *args, **attrs):
     """A node on fresh inputs, one for each type in ``args``; the others are numbers."""
     nodes = []
-    for name, arg in zip("abc", args, strict=False):
+    for name, arg in zip("abcd", args, strict=False):
         if isinstance(arg, Fixed):
             node = build(INPUT, name=f"{name}{number}", lo=arg.lo, hi=arg.hi, exp=arg.exp)
             inputs.append(node)
@@ -218,6 +219,10 @@ STATEMENTS = [
     (
         (SUM3, S4, U3, U3, {"sub": 0, "bias": 9, "bias_exp": 0}),
         "unsigned(resize(a, 5)) + resize(b, 5) + resize(c, 5) + 9",
+    ),
+    (
+        (MASKED_SUM3, S4, U3, (1, 0), BIT, {"sub": 1, "place": 0} | UNBIASED),
+        "signed(resize(b, 5)) - 1 when d(0) = '1' else resize(a, 5) + signed(resize(b, 5)) - 1",
     ),
     ((MUL, S4, U3, {}), "resize(a * signed('0' & b), 7)"),
     ((MUL, U3, U8, {}), "a * b"),

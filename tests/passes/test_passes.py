@@ -286,7 +286,7 @@ def test_driver_verifies_between_passes():
     [
         (["fold"], "unknown pass.\n  Received: 'fold'.\n  Passes: simplify, round-first, "
          "simplify-2, cmvm, expand, simplify-3, narrow, simplify-4, clamps, products, ternary, "
-         "lookups."),
+         "relus, lookups."),
         (["expand"], "pass 'expand' cannot be skipped.\n  No backend emits what it would leave."),
     ],
 )  # fmt: skip

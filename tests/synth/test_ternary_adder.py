@@ -32,6 +32,8 @@ OPERANDS = {
     "short": ((1, 0, 0), (6, 1, 0), (2, 0, 1)),
     "one sign": ((5, 1, 1), (3, 0, 0), (2, 2, 0)),
     "two": ((5, 1, 0), (6, 0, 0), (1, 9, 0)),
+    "in pairs": ((5, 0, 0), (4, 5, 1), (7, 1, 1)),
+    "pairs and ones": ((3, 0, 0), (3, 6, 0), (6, 1, 0)),
 }
 CONSTANTS = {
     "plain": ((0, 0, 0), 0, 0),
@@ -42,14 +44,18 @@ CONSTANTS = {
 }
 
 
-def proof(folder, text, operands, width, constants="plain"):
+def proof(folder, text, operands, width, constants="plain", hidden=0, pairs=False):
     inverted, offset, carries = CONSTANTS[constants]
-    values = {"WIDTH": width, "CARRIES": carries}
+    most = 2 if pairs else 3
+    values = {"WIDTH": width, "CARRIES": min(carries, most - 1)}
+    values["HIDDEN"] = hidden
     for name, (bits, low, extended), inv in zip("ABC", operands, inverted, strict=True):
         values |= {f"{name}_BITS": bits, f"{name}_LOW": low, f"{name}_EXTENDED": extended}
         values[f"{name}_INVERT"] = inv % (1 << bits)
     for bit in range(width):
-        if all(low <= bit and (ext or bit < low + bits) for bits, low, ext in operands):
+        live = sum(low <= bit and (ext or bit < low + bits) for bits, low, ext in operands)
+        assert live <= most
+        if live == most:
             offset &= ~(1 << bit)  # no room
     values["OFFSET"] = offset
     parameters = " ".join(f"-chparam {name} {value}" for name, value in values.items())
@@ -63,14 +69,48 @@ def proof(folder, text, operands, width, constants="plain"):
     [(name, list(CONSTANTS)[j % 5]) for j, name in enumerate(OPERANDS)]
     + [("all bits", "one inverted"), ("short", "with a constant"), ("two", "all inverted")],
 )
-def test_the_cells_add_three_numbers(tmp_path, operands, constants):
-    assert "SUCCESS!" in proof(tmp_path, TEXT, OPERANDS[operands], 9, constants)
+@pytest.mark.parametrize("hidden", range(4))
+def test_the_cells_add_three_numbers(tmp_path, operands, constants, hidden):
+    assert "SUCCESS!" in proof(tmp_path, TEXT, OPERANDS[operands], 9, constants, hidden)
+
+
+@pytest.mark.parametrize("operands", ["apart", "two", "in pairs", "pairs and ones"])
+@pytest.mark.parametrize("constants", CONSTANTS)
+@pytest.mark.parametrize("hidden", range(4))
+def test_the_cells_add_in_pairs(tmp_path, operands, constants, hidden):
+    assert "SUCCESS!" in proof(tmp_path, TEXT, OPERANDS[operands], 9, constants, hidden, pairs=True)
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong"),
-    [("8'he8", "8'he0"), ("16'h9669", "16'h6996"), ("ONE_A = OFFSET[i]", "ONE_A = 0")],
+    ("right", "wrong", "hidden"),
+    [
+        ("8'he8", "8'he0", 0),
+        ("16'h9669", "16'h6996", 0),
+        ("ONE_A = OFFSET[i]", "ONE_A = 0", 0),
+        ("(SHOWN & 24'h555555) << 1", "0", 1),
+        ("24'h333333) << 2", "24'h333333) << 1", 2),
+        ("HIDDEN == 1 && IN_A", "HIDDEN == 1", 1),
+        ("ec[i] & ~hide", "ec[i] | hide", 3),
+        ("~hide : eb[i]) ^ NOT_B[i] ^ ONE_B", "~hide : eb[i])", 0),
+    ],
 )
-def test_a_wrong_cell_is_found(tmp_path, right, wrong):
+def test_a_wrong_cell_is_found(tmp_path, right, wrong, hidden):
+    assert right in TEXT
+    text = TEXT.replace(right, wrong)
     with pytest.raises(SynthError, match="yosys failed"):
-        proof(tmp_path, TEXT.replace(right, wrong), OPERANDS["short"], 9, "with a constant")
+        proof(tmp_path, text, OPERANDS["short"], 9, "with a constant", hidden)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "pairs"),
+    [
+        ("PAIRS ? saved[i+4:i+1]", "PAIRS ? saved[i+3:i]", True),
+        ("I3(PAIRS ? 1'b0 : saved[i])", "I3(saved[i])", True),
+        ("CARRIES < 2 &&", "", False),
+    ],
+)
+def test_a_wrong_cell_of_pairs_is_found(tmp_path, right, wrong, pairs):
+    assert right in TEXT
+    text = TEXT.replace(right, wrong)
+    with pytest.raises(SynthError, match="yosys failed"):
+        proof(tmp_path, text, OPERANDS["in pairs"], 9, "two inverted", pairs=pairs)

@@ -21,6 +21,7 @@ from hgq_rtl.ir.ops import (
     CONST,
     INPUT,
     LOOKUP,
+    MASKED_SUM3,
     MAX,
     MIN,
     MUL,
@@ -133,9 +134,9 @@ def _cast(site: Site, node: Node, out: Signal | None, a: Value | Pending) -> Val
     return as_sign(fit(a, width), node.type.signed)
 
 
-@emits(SUM3, BOOTH)
+@emits(SUM3, MASKED_SUM3, BOOTH)
 def _added(site: Site, node: Node, out: Signal | None, *args: Value) -> Value | Pending | None:
-    pending = (Sum if node.op is SUM3 else Row)(node, args)
+    pending = (Row if node.op is BOOTH else Sum)(node, args)
     if out is None:
         return pending
     value = pending.build(site, out, node.type.width, drives=True)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Instance, Shape, Signal, Value
+from amaranth.hdl import Cat, Const, Instance, Mux, Shape, Signal, Value
 
 from hgq_rtl.emit import partition as parts
 from hgq_rtl.emit.amaranth.wiring import Site, aligned, as_sign, fit
 from hgq_rtl.ir.node import Node
+from hgq_rtl.ir.ops import MASKED_SUM3
 from hgq_rtl.ir.ops.linear import sum3_grid, sum3_signs
 from hgq_rtl.ir.ops.sum3 import Operand, Sum3Form, sum3_form
 
@@ -48,7 +49,7 @@ class Pending:
 
 
 class Sum(Pending):
-    """A sum3."""
+    """A sum3, perhaps a masked one."""
 
     def build(self, site: Site, out: Signal, width: int, drives: bool) -> Value:
         """By an adder of three operands, or by ordinary ones where its constants find no room."""
@@ -67,10 +68,14 @@ class Sum(Pending):
 
     def _in_turn(self, width: int) -> Value:
         """The sum by ordinary adders, where constants find no room in one of three operands."""
-        types = [arg.type for arg in self.node.args]
-        exp, bias = sum3_grid(tuple(types), self.node.attrs)
+        attrs = self.node.attrs
+        args = list(self.args[:3])
+        if self.node.op is MASKED_SUM3:
+            args[attrs[3]] = Mux(self.args[3], 0, args[attrs[3]])
+        types = [arg.type for arg in self.node.args[:3]]
+        exp, bias = sum3_grid(tuple(types), attrs)
         total: Value = Const(bias, Shape(width, True))
-        for x, t, sign in zip(self.args, types, sum3_signs(self.node.attrs), strict=True):
+        for x, t, sign in zip(args, types, sum3_signs(attrs), strict=True):
             x = fit(aligned(x, t, exp), width)
             total = (total + x if sign > 0 else total - x)[:width]
         return as_sign(total, self.node.type.signed)
@@ -87,9 +92,9 @@ def _copied(form: Sum3Form, args: Sequence[Value], copied: int) -> Value:
 def _pins(form: Sum3Form, args: Sequence[Value], copied: int) -> dict[str, Any]:
     """Pins and parameters of an adder for the bits of a sum from ``copied`` on."""
     width = form.width - copied
-    pins: dict[str, Any] = {"p_WIDTH": width}
+    pins: dict[str, Any] = {"p_WIDTH": width, "i_hide": Const(0, 1)}
     absent = [Operand(-1, width, 0)] * 3
-    for name, x in zip("abc", [*form.operands, *absent], strict=False):
+    for number, (name, x) in enumerate(zip("abc", [*form.operands, *absent], strict=False), 1):
         # What is copied is left out, but for the bit whose copies go on above.
         start = min(max(0, copied - x.low), x.bits - x.extended)
         bits = x.bits - start
@@ -98,6 +103,8 @@ def _pins(form: Sum3Form, args: Sequence[Value], copied: int) -> dict[str, Any]:
             f"p_{name.upper()}_BITS": max(1, bits),
             f"p_{name.upper()}_LOW": max(0, x.low - copied) if bits else width,
         }
+        if x.hidden:
+            pins |= {"p_HIDDEN": number, "i_hide": args[3]}
         if x.extended:
             pins[f"p_{name.upper()}_EXTENDED"] = 1
         if x.inverted >> start:

@@ -29,6 +29,7 @@ from hgq_rtl.ir.ops import (
     DIGITS,
     INPUT,
     LOOKUP,
+    MASKED_SUM3,
     MAX,
     MIN,
     MUL,
@@ -98,8 +99,20 @@ def _add(node: Node, tables: Tables, a: Operand, b: Operand) -> str:
 
 @emits(SUM3)
 def _sum3(node: Node, tables: Tables, a: Operand, b: Operand, c: Operand) -> str:
-    _, bias = sum3_grid(tuple([arg.type for arg in node.args]), node.attrs)
-    return _sum(node, sum3_signs(node.attrs), (a, b, c), bias)
+    added = node.args[:3]
+    _, bias = sum3_grid(tuple([arg.type for arg in added]), node.attrs)
+    return _sum(node, sum3_signs(node.attrs), (a, b, c), bias, added)
+
+
+@emits(MASKED_SUM3)
+def _masked(node: Node, tables: Tables, a: Operand, b: Operand, c: Operand, hide: Operand) -> str:
+    terms = [a, b, c]
+    shown = _sum3(node, tables, *terms)
+    terms[node.attrs[3]] = 0
+    hidden = _sum3(node, tables, *terms)
+    if isinstance(hide, int):
+        return hidden if hide else shown
+    return f"{hidden} when {hide.top} = '1' else {shown}"
 
 
 def _sum(

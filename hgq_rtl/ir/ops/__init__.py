@@ -16,6 +16,7 @@ from hgq_rtl.ir.ops.cut import CAST, ROUND, cast, cast_window, restrict
 from hgq_rtl.ir.ops.linear import ADD, DOT, MUL, SHIFT, SUM3, csd, dot_terms, sum_tree
 from hgq_rtl.ir.ops.logic import AND, OR, TABLE, XOR
 from hgq_rtl.ir.ops.lookup import LOOKUP
+from hgq_rtl.ir.ops.masked import MASKED_SUM3
 from hgq_rtl.ir.ops.sources import CONST, INPUT, REG, constant
 from hgq_rtl.ir.ops.sum3 import Sum3Form, sum3_bias, sum3_form
 
@@ -27,6 +28,7 @@ OPS: dict[str, Op] = {
         SHIFT,
         ADD,
         SUM3,
+        MASKED_SUM3,
         DOT,
         MUL,
         BOOTH,
@@ -58,6 +60,7 @@ __all__ = [
     "DOT",
     "INPUT",
     "LOOKUP",
+    "MASKED_SUM3",
     "MAX",
     "MIN",
     "MUL",

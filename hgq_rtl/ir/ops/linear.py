@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
@@ -50,7 +51,7 @@ def sum3_signs(attrs: Attrs) -> tuple[int, int, int]:
 
 def sum3_grid(types: Types, attrs: Attrs) -> tuple[int, int]:
     """The exponent of a sum3 and its bias in that unit."""
-    _, bias, bias_exp = attrs
+    _, bias, bias_exp = attrs[:3]
     exp = common_exp(*types, *([Fixed(bias, bias, bias_exp)] if bias else []))
     return exp, bias << (bias_exp - exp) if bias else 0
 
@@ -65,16 +66,19 @@ def _sum3_infer(types: Types, attrs: Attrs) -> Fixed:
     return Fixed(lo, hi, exp)
 
 
-def _sum3_evaluate(node: Node, *args: Ints) -> Ints:
-    exp, bias = sum3_grid(tuple([arg.type for arg in node.args]), node.attrs)
-    a, b, c = (aligned(x, exp, n) for x, n in zip(node.args, args, strict=True))
+def sum3_value(node: Node, args: Sequence[Ints]) -> Ints:
+    """What a sum3 adds up to, from the integers of its first three arguments."""
+    added = node.args[:3]
+    exp, bias = sum3_grid(tuple([arg.type for arg in added]), node.attrs)
+    a, b, c = (aligned(x, exp, n) for x, n in zip(added, args, strict=True))
     sub = node.attrs[0]
     b = a - b if sub == 2 else a + b
     return (b - c if sub else b + c) + bias
 
 
-def _sum3_expand(build: Builder, node: Node) -> Node:
-    (a, b, c), (sub, bias, bias_exp) = node.args, node.attrs
+def sum3_tree(build: Builder, args: Sequence[Node], attrs: Attrs) -> Node:
+    """What a sum3 adds up to, as sums of two."""
+    (a, b, c), (sub, bias, bias_exp) = args, attrs
     total = build(ADD, build(ADD, a, b, sub=sub == 2), c, sub=sub > 0)
     return build(ADD, total, constant(build, bias, bias_exp), sub=False) if bias else total
 
@@ -84,9 +88,9 @@ SUM3 = Op(
     3,
     ("sub", "bias", "bias_exp"),
     _sum3_infer,
-    _sum3_evaluate,
+    lambda node, *args: sum3_value(node, args),
     demand_below,
-    _sum3_expand,
+    lambda build, node: sum3_tree(build, node.args, node.attrs),
 )
 """a + b + c + bias, the last ``sub`` arguments subtracted, where a target adds three at once."""
 
