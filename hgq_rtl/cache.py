@@ -18,6 +18,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from hgq_rtl.assets import PACKAGE, asset_folder
+
 VARIABLE = "HGQ_RTL_CACHE"
 LARGEST = 256 << 20
 """Bytes that the cache may take; the entries unused for longest go first."""
@@ -47,10 +49,13 @@ def digest(*parts: str | bytes) -> str:
 
 @once
 def code(*libraries: str) -> str:
-    """A hash of all code of this package and the versions of libraries: others may give others."""
-    package = Path(__file__).parent
-    files = sorted(file for file in package.rglob("*") if file.suffix in (".py", ".cc"))
-    return digest(*map(_version, libraries), *[file.read_bytes() for file in files])
+    """A hash of all files of this package and the versions of libraries: others may give others."""
+    parts: list[str | bytes] = [*map(_version, libraries)]
+    for home in (PACKAGE, asset_folder("rtl_templates"), asset_folder("sim")):
+        for file in sorted(file for file in home.rglob("*") if file.is_file()):
+            if "__pycache__" not in file.parts:
+                parts += [str(file.relative_to(home)), file.read_bytes()]
+    return digest(*parts)
 
 
 def _version(library: str) -> str:

@@ -19,6 +19,7 @@ from hgq_rtl.cosim.golden import golden_vectors
 from hgq_rtl.emit.backend import CoreInfo, Emitted, emit
 from hgq_rtl.emulator import Native, load
 from hgq_rtl.errors import EmulatorError
+from hgq_rtl.fixed import Ints
 from hgq_rtl.garbage import no_collection
 from hgq_rtl.ir.evaluate import evaluate
 from hgq_rtl.ir.graph import Graph
@@ -27,9 +28,11 @@ from hgq_rtl.ir.text import to_text
 from hgq_rtl.optimize import Progress, Wanted, optimize
 from hgq_rtl.optimized import Optimized
 from hgq_rtl.passes.pipeline import DEFAULT, PassRecord, check_names
+from hgq_rtl.passes.target import Target
 from hgq_rtl.project.core import Core, check_name
 from hgq_rtl.project.delivery import Delivery
-from hgq_rtl.project.project import Project, write_project
+from hgq_rtl.project.manifest import request_hash
+from hgq_rtl.project.project import Project, write_once
 from hgq_rtl.report.facts import facts
 from hgq_rtl.report.page import page
 from hgq_rtl.report.table import Report
@@ -161,10 +164,21 @@ class Design:
         CosimError for unusable data.
         """
         data = None if vectors is None else self.interface.input_integers(vectors)
+        delivery, origin = delivery or Delivery(), dict(inputs or {})
+        project = write_once(
+            self._content(delivery, origin, data),
+            lambda: self._core(delivery, origin, data),
+            self.scheduled,
+            out,
+            force,
+        )
+        return replace(project, reference=self.reference)
+
+    def _core(self, delivery: Delivery, inputs: Mapping[str, Any], data: Ints | None) -> Core:
         golden = golden_vectors(self.scheduled, self.interface, data)
         verification = {"vectors": golden.counts, "coverage": golden.coverage.counts()}
         report = {**self.report().facts, "verification": verification}
-        core = Core(
+        return Core(
             name=self.name,
             graph=self.scheduled,
             interface=self.interface,
@@ -174,20 +188,42 @@ class Design:
             emitted=self.emitted,
             report=report,
             report_page=page(report),
-            options={
-                "register_inputs": self.schedule.register_inputs,
-                "register_outputs": self.schedule.register_outputs,
-                "passes": [record.name for record in self.passes[1:]],
-            },
+            options=self._options,
             optimized=self.graph,
             part=self.device.part,
             target=self.device.target,
             model_hash=self.model_hash,
-            delivery=delivery or Delivery(),
-            inputs=dict(inputs or {}),
+            delivery=delivery,
+            inputs=inputs,
             golden=golden,
         )
-        return replace(write_project(core, out, force=force), reference=self.reference)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {
+            "register_inputs": self.schedule.register_inputs,
+            "register_outputs": self.schedule.register_outputs,
+            "passes": [record.name for record in self.passes[1:]],
+        }
+
+    def _content(self, delivery: Delivery, inputs: Mapping[str, Any], data: Ints | None) -> str:
+        """The name in the cache of a folder: a hash of all that its files follow from."""
+        texts = [to_text(graph) for graph in (self.graph, self.scheduled)]
+        stage = self.schedule.stage
+        facts = {
+            "name": self.name,
+            "model": self.model_hash,
+            "stages": [stage.get(node) for node in self.graph.nodes],
+            "interface": repr(self.interface),
+            "clock_ns": self.clock_ns,
+            "device": Target(self.device).fingerprint,
+            "notes": self.notes,
+            "options": self._options,
+            "delivery": repr(delivery),
+            "inputs": inputs,
+            "data": None if data is None else [str(data.dtype), data.tolist()],
+        }
+        return request_hash("\n".join(texts).encode(), facts)
 
 
 @no_collection()

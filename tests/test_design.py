@@ -1,6 +1,9 @@
+import numpy as np
 import pytest
 
-from hgq_rtl.errors import ScheduleError
+from hgq_rtl import cache
+from hgq_rtl.errors import ProjectError, ScheduleError
+from hgq_rtl.project import Delivery, project
 from tests.synth.chain import chain
 
 
@@ -32,3 +35,66 @@ def test_a_latency_is_met_where_the_smallest_graph_would_take_longer():
     assert short.latency == 2
     with pytest.raises(ScheduleError, match="the latency is 2 clocks"):
         chain([8, 12, 4], clock_ns=clock_ns, max_latency_ns=clock_ns, **options)
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """A small design whose folder is in the cache, its folder, and no way to make another."""
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    made = chain((3, 2), clock_ns=5, notes={"accuracy": 0.5})
+    folder = made.write(tmp_path / "first").path
+
+    def never(core):
+        raise AssertionError("made again")
+
+    monkeypatch.setattr(project, "contents", never)
+    return made, folder
+
+
+def test_a_folder_is_made_once(written, tmp_path):
+    _, first = written
+    same = chain((3, 2), clock_ns=5, notes={"accuracy": 0.5})
+    again = same.write(tmp_path / "again").path
+    names = sorted(f.relative_to(first) for f in first.rglob("*") if f.is_file())
+    assert names == sorted(f.relative_to(again) for f in again.rglob("*") if f.is_file())
+    for name in names:
+        assert (first / name).read_bytes() == (again / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"delivery": Delivery(in_beat=32)},
+        {"inputs": {"model": "other"}},
+        {"vectors": np.zeros((1, 3))},
+    ],
+)
+def test_another_folder_is_made_anew(written, tmp_path, other):
+    made, _ = written
+    with pytest.raises(AssertionError, match="made again"):
+        made.write(tmp_path / "other", **other)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"name": "other"},
+        {"clock_ns": 6},
+        {"notes": {"accuracy": 0.6}},
+        {"device": "xc7z020-1"},
+        {"register_inputs": True},
+        {"skip": ["lookups"]},
+        {"seed": 1},
+    ],
+)
+def test_the_folder_of_another_design_is_made_anew(written, tmp_path, other):
+    made = chain((3, 2), **{"clock_ns": 5, "notes": {"accuracy": 0.5}} | other)
+    with pytest.raises(AssertionError, match="made again"):
+        made.write(tmp_path / "other")
+
+
+def test_a_folder_that_may_not_be_replaced_is_not_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(project, "contents", None)
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ProjectError, match="is not a project folder"):
+        chain((3, 2)).write(tmp_path / "mine")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from hgq_rtl import cache
 from hgq_rtl.cosim.golden import Golden, golden_vectors
 from hgq_rtl.emit.axis import Axis, plan_axis
 from hgq_rtl.emit.backend import CoreInfo, Emitted, emit
@@ -16,7 +15,6 @@ from hgq_rtl.emulator import header
 from hgq_rtl.errors import EmulatorError, ProjectError
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface
-from hgq_rtl.ir.text import to_text
 from hgq_rtl.ir.verify import register_depths
 from hgq_rtl.project.delivery import Delivery
 from hgq_rtl.project.manifest import tool_version
@@ -83,30 +81,16 @@ class Core:
     @cached_property
     def emulator(self) -> Mapping[str, str]:
         """The C++ emulator by file name; none where no integer of C++ compilers is wide enough."""
-
-        def text() -> Mapping[str, str]:
-            graph = self.graph if self.optimized is None else self.optimized
-            try:
-                return {f"{self.name}.h": header(graph, self.interface, self.info)}
-            except EmulatorError:
-                return {}
-
-        return cache.texts("emulator", self._content, text)
+        graph = self.graph if self.optimized is None else self.optimized
+        try:
+            return {f"{self.name}.h": header(graph, self.interface, self.info)}
+        except EmulatorError:
+            return {}
 
     @cached_property
     def vhdl(self) -> Mapping[str, str]:
         """The same core in VHDL, by file name."""
-        return cache.texts(
-            "vhdl",
-            self._content,
-            lambda: emit(self.graph, self.interface, self.info, backend="vhdl").files,
-        )
-
-    @cached_property
-    def _content(self) -> str:
-        """The name in the cache of what follows from the graphs, the ports and the headers."""
-        graphs = [to_text(graph) for graph in (self.graph, self.optimized) if graph is not None]
-        return cache.digest(cache.code(), repr(self.interface), repr(self.info), *graphs)
+        return emit(self.graph, self.interface, self.info, backend="vhdl").files
 
     def __post_init__(self) -> None:
         check_name(self.name)

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hgq_rtl.assets import asset_folder
+from hgq_rtl import cache
 from hgq_rtl.errors import ProjectError
 
 FILE = "manifest.json"
@@ -49,19 +49,12 @@ def build_manifest(facts: Mapping[str, Any], files: Mapping[str, str]) -> dict[s
 def request_hash(model: bytes, options: Mapping[str, Any]) -> str:
     """Of everything that a folder depends on: equal hashes, equal folders.
 
-    ``model``: the model file. ``options``: what it is compiled with, as JSON can hold it. The code
-    of this package and the versions of what it calls count as well.
+    ``model``: the model file, or what was made of it. ``options``: what it is compiled and written
+    with, as JSON can hold it. The code of this package and the versions of what it calls count as
+    well.
     """
-    package = Path(__file__).resolve().parent.parent
-    sha = hashlib.sha256(model)
-    sha.update(json.dumps([options, platform.python_version()], sort_keys=True).encode())
-    for name in _TOOLS:
-        sha.update(f"{name} {_version(name)}\n".encode())
-    for folder in (package, asset_folder("rtl_templates"), asset_folder("sim")):
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            if "__pycache__" not in file.parts:
-                sha.update(f"{file.relative_to(folder)}\n".encode() + file.read_bytes())
-    return sha.hexdigest()
+    asked = json.dumps([options, platform.python_version()], sort_keys=True)
+    return cache.digest(model, asked, cache.code(*_TOOLS))
 
 
 def sha256(data: bytes) -> str:

@@ -8,11 +8,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from hgq_rtl import cache
 from hgq_rtl.cosim import Signal, Subject, VerifyResult
 from hgq_rtl.cosim import verify as cosim_verify
 from hgq_rtl.cosim.verify import Data
@@ -30,6 +32,8 @@ from hgq_rtl.project.core import Core
 from hgq_rtl.project.ports import from_json
 from hgq_rtl.project.tools import TOOLS
 
+KIND = "projects"
+"""The part of the cache where the files of whole folders are."""
 SHOWN = 5
 """Changed files that an error names."""
 
@@ -143,16 +147,38 @@ def write_project(core: Core, out: str | os.PathLike[str], force: bool = False) 
     A project that was written before is replaced, with what tools left in it. Raises ProjectError
     if ``out`` is anything else, or, without ``force``, if somebody changed or added files in it.
     """
+    return _write(lambda: contents(core), core.graph, out, force)
+
+
+def write_once(
+    name: str,
+    core: Callable[[], Core],
+    graph: Graph,
+    out: str | os.PathLike[str],
+    force: bool = False,
+) -> Project:
+    """``write_project`` for a folder that may have been made before: it is kept on disk.
+
+    ``name``: a hash of all that the files follow from (``manifest.request_hash``). ``graph``: that
+    of the core.
+    """
+    files = partial(cache.texts, KIND, name, lambda: contents(core()))
+    return _write(files, graph, out, force)
+
+
+def _write(
+    made: Callable[[], Mapping[str, str]], graph: Graph, out: str | os.PathLike[str], force: bool
+) -> Project:
     path = Path(out).absolute()
     check_replaceable(path, force)
-    files = contents(core)
+    files = made()
     try:
         if force or not _is_current(path, files):
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_whole(files, path, os.path.lexists(path))
     except OSError as error:
         raise ProjectError(f"'{path}' cannot be written", received=str(error)) from error
-    return _project(path, json.loads(files[manifest.FILE]), core.graph, files)
+    return _project(path, json.loads(files[manifest.FILE]), graph, files)
 
 
 def check_replaceable(out: str | os.PathLike[str], force: bool = False) -> None:

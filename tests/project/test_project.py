@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from hgq_rtl import cache
 from hgq_rtl.assets import asset_folder
 from hgq_rtl.errors import ProjectError
 from hgq_rtl.fixed import Fixed
 from hgq_rtl.ir.interface import Interface, Port, Quantization
 from hgq_rtl.ir.text import to_text
-from hgq_rtl.project import core, open_project, write_project
+from hgq_rtl.project import open_project, write_project
 from hgq_rtl.project import project as project_module
 from hgq_rtl.project.contents import contents
 from hgq_rtl.project.ports import from_json, to_json
@@ -72,21 +71,6 @@ def test_same_design_gives_the_same_bytes(tmp_path, written):
     again = write_project(tiny(), tmp_path / "again").path
     for name in FILES:
         assert (again / name).read_bytes() == (written.path / name).read_bytes()
-
-
-def test_vhdl_and_emulator_are_written_once(tmp_path, monkeypatch):
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
-    first = contents(tiny())
-
-    def never(*_, **__):
-        raise AssertionError("written again")
-
-    monkeypatch.setattr(core, "emit", never)
-    monkeypatch.setattr(core, "header", never)
-    assert contents(tiny()) == first
-    for other in (replace(tiny(), clock_ns=7.5), replace(tiny(), model_hash="other")):
-        with pytest.raises(AssertionError, match="written again"):
-            contents(other)
 
 
 def test_nothing_names_this_machine(written):
