@@ -10,7 +10,7 @@ from typing import Any
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.interface import Interface, Port
 from hgq_rtl.ir.ops import REG
-from hgq_rtl.schedule.critical import critical_path
+from hgq_rtl.schedule.critical import critical_path, slowest_through
 from hgq_rtl.schedule.schedule import Schedule
 from hgq_rtl.timing.model import DelayModel
 
@@ -65,13 +65,15 @@ def _layers(
     """Numbers by layer, in order of computation; "" collects what belongs to none.
 
     ``widths``: how many results of operations have so many bits. ``stages``: the first and the
-    last stage in which the layer computes.
+    last stage in which the layer computes. ``stage_ps``: the slowest path of a stage that an
+    operation of the layer is on, registers included.
     """
+    through = slowest_through(graph, schedule, device)
     layers: dict[str, dict[str, Any]] = {}
 
     def of(origin: str) -> dict[str, Any]:
         empty: dict[str, Any] = {"luts": 0.0, "flip_flops": 0, "operations": 0}
-        empty |= {"stages": None, "widths": Counter()}
+        empty |= {"stages": None, "stage_ps": 0, "widths": Counter()}
         return layers.setdefault(origin.partition("/")[0], empty)
 
     for node in graph.nodes:
@@ -83,6 +85,8 @@ def _layers(
             if (stage := schedule.stage.get(node)) is not None:
                 first, last = layer["stages"] or (stage, stage)
                 layer["stages"] = [min(first, stage), max(last, stage)]
+                path = through[node] + device.register_overhead
+                layer["stage_ps"] = max(layer["stage_ps"], path)
     for node in scheduled.nodes:
         if node.op is REG:
             source = node

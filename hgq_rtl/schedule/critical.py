@@ -1,4 +1,4 @@
-"""Why a stage is as slow as it is: the operations on its slowest path."""
+"""Why a stage is as slow as it is: the operations on its slowest path, and the path of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hgq_rtl.ir.graph import Graph
 from hgq_rtl.ir.node import Node
 from hgq_rtl.schedule.schedule import Schedule
-from hgq_rtl.timing.arrival import Arrival, latest
+from hgq_rtl.timing.arrival import AT_ONCE, Arrival, latest
 from hgq_rtl.timing.model import DelayModel
 
 
@@ -52,3 +52,26 @@ def critical_path(graph: Graph, schedule: Schedule, model: DelayModel, stage: in
         if takes:
             steps.append(Step(graph.origin(node), node.op.name, node.type.width, takes))
     return steps[::-1]
+
+
+def slowest_through(graph: Graph, schedule: Schedule, model: DelayModel) -> dict[Node, int]:
+    """Picoseconds of the slowest path of its stage that each operation is on, registers apart."""
+    arrival: dict[Node, Arrival] = {}
+    # How long it takes from the lowest and from the highest bit of a value to the stage's end.
+    rest: dict[Node, Arrival] = dict.fromkeys(graph.nodes, AT_ONCE)
+    placed = [node for node in graph.nodes if node in schedule.stage]
+    inside = {
+        node: [a for a in node.args if schedule.stage.get(a) == schedule.stage[node]]
+        for node in placed
+    }
+    for node in placed:
+        start = latest(arrival[a] for a in inside[node])
+        arrival[node] = model.transfer(node, graph.origin(node)).after(*start)
+    for node in reversed(placed):
+        before = model.transfer(node, graph.origin(node)).before(*rest[node])
+        for arg in inside[node]:
+            rest[arg] = latest((rest[arg], before))
+    return {
+        node: max(arrival[node].low + rest[node].low, arrival[node].high + rest[node].high)
+        for node in placed
+    }

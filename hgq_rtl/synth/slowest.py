@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hgq_rtl.errors import SynthError
+from hgq_rtl.synth.hierarchy import Bit, Cell, flattened
 
 # Picoseconds of an UltraScale+ -2. Cells: the FloPoCo project, read from Vivado's reports of an
 # xcvu3p-2 (src/Targets/VirtexUltrascalePlus.hpp). NET, MUXF and the register are estimates, the
@@ -25,7 +26,6 @@ S_TO_CO, S_TO_O, CI_TO_O, CI_TO_CO = 115, 150, 116, 20
 _REGISTERS = ("FDRE", "FDSE", "FDCE", "FDPE", "SRL16E", "SRLC32E")
 _IGNORED = ("BUFG", "IBUF", "OBUF", "$scopeinfo")
 
-Bit = int | str
 Arc = tuple[Bit, Bit, int]
 """From an input bit to an output bit of a cell, in picoseconds, the net in front included."""
 
@@ -33,57 +33,101 @@ Arc = tuple[Bit, Bit, int]
 def slowest_path(netlist: Path, top: str) -> tuple[int, list[str]]:
     """Picoseconds from register to register, and the types of the cells on the slowest path.
 
-    ``netlist``: JSON that Yosys wrote for a Xilinx family, flattened. Raises SynthError for cells
-    without a delay, and for feedback.
+    ``netlist``: JSON that Yosys wrote for a Xilinx family. Raises SynthError for cells without a
+    delay, and for feedback.
     """
-    module = json.loads(netlist.read_text())["modules"][top]
+    paths = _Paths(flattened(json.loads(netlist.read_text())["modules"], top))
+    total, bit = max(
+        ((paths.arrival.get(bit, 0) + delay, bit) for bit, delay, _ in paths.ends),
+        key=lambda end: end[0],
+        default=(0, ""),
+    )
+    path: list[str] = []
+    while bit in paths.before:
+        bit, kind = paths.before[bit]
+        path.append(kind)
+    return total, path[::-1]
+
+
+def slowest_by_module(netlist: Path, top: str) -> dict[str, int]:
+    """Picoseconds of the slowest path from register to register through each module's own cells.
+
+    ``netlist`` as for ``slowest_path``, with the modules kept apart. A path through several
+    modules counts for each of them.
+    """
+    paths = _Paths(flattened(json.loads(netlist.read_text())["modules"], top))
+    rest: dict[Bit, int] = {}
+    slowest: dict[str, int] = {}
+    for bit, delay, module in paths.ends:
+        rest[bit] = max(rest.get(bit, 0), delay)
+        slowest[module] = max(slowest.get(module, 0), paths.arrival.get(bit, 0) + delay)
+    for bit in reversed(paths.order):
+        for before, delay, _, module in paths.into[bit] if bit in rest else ():
+            rest[before] = max(rest.get(before, 0), delay + rest[bit])
+            total = paths.arrival[before] + delay + rest[bit]
+            slowest[module] = max(slowest.get(module, 0), total)
+    return slowest
+
+
+class _Paths:
+    """When every bit of a netlist arrives, and through which cell it does last.
+
+    ``into``: for a bit the arcs that end there, each with the bit it begins at, its delay, the type
+    of its cell and that cell's module. ``order``: those bits, none before what it depends on.
+    ``ends``: inputs of registers, with the delay from there to the clock and the register's module.
+    """
+
+    def __init__(self, cells: list[tuple[str, Cell]]) -> None:
+        self.arrival: dict[Bit, int] = {}
+        self.before: dict[Bit, tuple[Bit, str]] = {}
+        self.into: dict[Bit, list[tuple[Bit, int, str, str]]] = {}
+        self.order: list[Bit] = []
+        self.ends: list[tuple[Bit, int, str]] = []
+        driver, readers = _nets(cells)
+        users: dict[Bit, list[Bit]] = {}
+        for module, cell in cells:
+            kind, pins = cell["type"], cell["connections"]
+            if kind in _REGISTERS:
+                self.arrival.update((bit, CLK_TO_Q) for bit in pins["Q"])
+                self.ends += [
+                    (bit, SETUP + _hop(bit, driver, readers), module) for bit in pins["D"]
+                ]
+            elif kind not in _IGNORED:
+                for a, b, delay in _arcs(cell, driver, readers):
+                    if a in driver:
+                        self.into.setdefault(b, []).append((a, delay, kind, module))
+                        users.setdefault(a, []).append(b)
+        missing = {b: len(arcs) for b, arcs in self.into.items()}
+        ready = [bit for bit in driver if bit not in self.into]
+        while ready:
+            at = ready.pop()
+            if at in self.into:
+                self.order.append(at)
+                last, delay, kind, _ = max(
+                    self.into[at], key=lambda arc: self.arrival[arc[0]] + arc[1]
+                )
+                self.arrival[at], self.before[at] = self.arrival[last] + delay, (last, kind)
+            self.arrival.setdefault(at, 0)
+            for b in users.get(at, ()):
+                missing[b] -= 1
+                if not missing[b]:
+                    ready.append(b)
+        if len(self.order) < len(self.into):
+            raise SynthError("the netlist has feedback")
+
+
+def _nets(cells: list[tuple[str, Cell]]) -> tuple[dict[Bit, str], dict[Bit, int]]:
+    """The type of the cell that drives each net, and how many pins read it."""
     driver: dict[Bit, str] = {}
     readers: dict[Bit, int] = {}
-    for cell in module["cells"].values():
+    for _, cell in cells:
         for pin, bits in cell["connections"].items():
             for bit in bits:
                 if cell["port_directions"][pin] == "output":
                     driver[bit] = cell["type"]
                 else:
                     readers[bit] = readers.get(bit, 0) + 1
-    into: dict[Bit, list[tuple[Bit, int, str]]] = {}
-    users: dict[Bit, list[Bit]] = {}
-    arrival: dict[Bit, int] = {}
-    ends: list[tuple[Bit, int]] = []
-    for cell in module["cells"].values():
-        kind, pins = cell["type"], cell["connections"]
-        if kind in _REGISTERS:
-            arrival.update((bit, CLK_TO_Q) for bit in pins["Q"])
-            ends += [(bit, SETUP + _hop(bit, driver, readers)) for bit in pins["D"]]
-        elif kind not in _IGNORED:
-            for a, b, delay in _arcs(cell, driver, readers):
-                if a in driver:
-                    into.setdefault(b, []).append((a, delay, kind))
-                    users.setdefault(a, []).append(b)
-    before: dict[Bit, tuple[Bit, str]] = {}
-    missing = {b: len(arcs) for b, arcs in into.items()}
-    ready = [bit for bit in driver if bit not in into]
-    done = 0
-    while ready:
-        at = ready.pop()
-        if at in into:
-            done += 1
-            last, delay, kind = max(into[at], key=lambda arc: arrival[arc[0]] + arc[1])
-            arrival[at], before[at] = arrival[last] + delay, (last, kind)
-        arrival.setdefault(at, 0)
-        for b in users.get(at, ()):
-            missing[b] -= 1
-            if not missing[b]:
-                ready.append(b)
-    if done < len(into):
-        raise SynthError("the netlist has feedback")
-    total, bit = max(((arrival.get(bit, 0) + end, bit) for bit, end in ends), key=lambda e: e[0],
-                     default=(0, ""))  # fmt: skip
-    path: list[str] = []
-    while bit in before:
-        bit, kind = before[bit]
-        path.append(kind)
-    return total, path[::-1]
+    return driver, readers
 
 
 def _hop(bit: Bit, driver: Mapping[Bit, str], readers: Mapping[Bit, int]) -> int:

@@ -21,8 +21,12 @@ from hgq_rtl.project import manifest
 from hgq_rtl.project.tools.yosys import FAMILIES
 from hgq_rtl.synth.netlist import simulate
 from hgq_rtl.synth.nextpnr import route
+from hgq_rtl.synth.slowest import slowest_by_module, slowest_path
 from hgq_rtl.synth.tools import require
 from hgq_rtl.synth.yosys import Cells, synthesize
+
+TIMED = ("xilinx",)
+"""Where the delays of cells are known without placing them."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,22 @@ class Synthesis:
             ("FF", total["flip_flops"]),
             ("estimate", estimate["flip_flops"]),
             ("carry", total["carries"]),
+            ("MHz", _mhz(total["stage_ps"])),
+            ("estimate", _mhz(estimate["stage_ps"])),
         ):
             table.add_column(title, justify="right", footer=str(value))
         for layer in facts["layers"]:
             guess = layer["estimate"]
             cells = [layer["luts"], f"{guess['luts']:.0f}", _ratio(layer["luts"], guess["luts"])]
             cells += [layer["flip_flops"], guess["flip_flops"], layer["carries"]]
+            cells += [_mhz(layer["stage_ps"]), _mhz(guess["stage_ps"])]
             table.add_row(layer["name"] or "(border)", *map(str, cells))
         yield table
+        if total["stage_ps"]:
+            yield Text(
+                "MHz: the slowest path through cells of a layer, before placement, with one usual "
+                "net a hop"
+            )
         if total["shift_registers"]:
             yield Text(f"{total['shift_registers']} shift registers (SRL) hold further bits")
         if facts["vectors"]:
@@ -73,6 +85,10 @@ class Synthesis:
                 f"{', '.join(routed['layers']) or 'the border'}; estimated stage "
                 f"{estimate['stage_ps']} ps"
             )
+
+
+def _mhz(stage_ps: int | None) -> str:
+    return f"{1e6 / stage_ps:.0f}" if stage_ps else ""
 
 
 def _ratio(found: float, estimate: float) -> str:
@@ -113,6 +129,9 @@ def synth(
             files, bench["top"], home / "flat", architecture=architecture, family=family
         )
         vectors = check_netlist(home / "flat", path / "sim", bench, architecture)
+        stage_ps = None
+        if architecture in TIMED:
+            stage_ps, _ = slowest_path(home / "flat" / "netlist.json", bench["top"])
         layers = _layers(path, report, files, home, bench["top"], architecture, family) \
             if per_layer else []  # fmt: skip
         routed = None
@@ -132,7 +151,7 @@ def synth(
         {
             "name": facts["name"],
             "command": f"{architecture} {family}".strip(),
-            "total": _numbers(cells[bench["top"]]),
+            "total": {**_numbers(cells[bench["top"]]), "stage_ps": stage_ps},
             "estimate": {
                 "luts": report["luts"],
                 "flip_flops": report["flip_flops"],
@@ -211,12 +230,15 @@ def _layers(
     cells = synthesize(
         files, top, home / "layers", architecture=architecture, family=family, keep=list(scopes)
     )
+    netlist = home / "layers" / "netlist.json"
+    slowest = slowest_by_module(netlist, top) if architecture in TIMED else {}
     guesses = {layer["name"]: layer for layer in report["layers"]}
-    nothing = {"luts": 0.0, "flip_flops": 0}
+    nothing = {"luts": 0.0, "flip_flops": 0, "stage_ps": 0}
     return [
         {
             "name": scope,
             **_numbers(cells[module]),
+            "stage_ps": slowest.get(module),
             "estimate": {k: guesses.get(scope, nothing)[k] for k in nothing},
         }
         for module, scope in scopes.items()

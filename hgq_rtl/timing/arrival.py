@@ -41,6 +41,12 @@ class Transfer(NamedTuple):
         high = max(low + self.carry, high) + self.cell
         return Arrival(high if self.whole else low + self.cell, high)
 
+    def before(self, low: int, high: int) -> Arrival:
+        """What is left from each end of an argument, for what is left from those of the result."""
+        last = max(low, high) if self.whole else high
+        first = self.carry + last
+        return Arrival(self.cell + (first if self.whole else max(low, first)), self.cell + last)
+
 
 AT_ONCE = Arrival(0, 0)
 """What comes out of a register."""

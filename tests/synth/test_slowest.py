@@ -3,7 +3,15 @@ import json
 import pytest
 
 from hgq_rtl.errors import SynthError
-from hgq_rtl.synth.slowest import CLK_TO_Q, LUTS, NET, S_TO_O, SETUP, slowest_path
+from hgq_rtl.synth.slowest import (
+    CLK_TO_Q,
+    LUTS,
+    NET,
+    S_TO_O,
+    SETUP,
+    slowest_by_module,
+    slowest_path,
+)
 
 OUTPUTS = ("Q", "O", "O5", "O6", "CO")
 
@@ -66,3 +74,42 @@ def test_feedback_and_other_cells_are_errors(tmp_path):
         path(tmp_path, cell("LUT2", "0110", I0=9, I1=1, O=9))
     with pytest.raises(SynthError, match="no delay for a cell 'LUT4B'"):
         path(tmp_path, cell("LUT4B", A=1, O=9))
+
+
+def module(*cells, **ports):
+    return {
+        "ports": {
+            p: {"bits": bits if isinstance(bits, list) else [bits]} for p, bits in ports.items()
+        },
+        "cells": dict(enumerate(cells)),
+    }
+
+
+def instance(kind, outputs, **pins):
+    return cell(kind, **pins) | {
+        "port_directions": {p: "output" if p in outputs else "input" for p in pins}
+    }
+
+
+def test_paths_through_modules_count_for_each(tmp_path):
+    """A register, a LUT in ``first``, two in ``second`` and a register there; wires between."""
+    lut = "0110"
+    first = module(cell("LUT2", lut, I0=2, I1=3, O=4), a=2, b=3, y=4, copy=2)
+    second = module(
+        cell("LUT2", lut, I0=2, I1=3, O=5),
+        cell("LUT2", lut, I0=5, I1="1", O=6),
+        cell("FDRE", D=6, Q=7, C=9),
+        cell("FDRE", D=3, Q=8, C=9),
+        a=2, b=3, q=[7, 8],
+    )  # fmt: skip
+    top = module(
+        cell("FDRE", D="0", Q=2, C=9),
+        instance("first", ("y", "copy"), a=2, b="0", y=3, copy=4),
+        instance("second", ("q",), a=3, b=4, q=[5, 6]),
+    )
+    netlist = {"modules": {"top": top, "first": first, "second": second}}
+    (tmp_path / "netlist.json").write_text(json.dumps(netlist))
+    found = slowest_by_module(tmp_path / "netlist.json", "top")
+    three = CLK_TO_Q + 3 * (NET + LUTS["LUT2"]) + SETUP
+    assert found == {"top": 0 + NET + SETUP, "first": three, "second": three}
+    assert slowest_path(tmp_path / "netlist.json", "top") == (three, ["LUT2"] * 3)

@@ -29,6 +29,11 @@ def test_synthesis_beside_the_estimate(tmp_path):
     assert [layer["name"] for layer in facts["layers"]] == ["dense_0", "dense_1"]
     assert 0 < facts["total"]["luts"] <= sum(layer["luts"] for layer in facts["layers"])
     assert facts["total"]["flip_flops"] > 0
+    stages = [layer["stage_ps"] for layer in facts["layers"]]
+    assert 0 < min(stages) <= facts["total"]["stage_ps"] <= max(stages)
+    guesses = [layer["estimate"]["stage_ps"] for layer in facts["layers"]]
+    assert max(guesses) == facts["estimate"]["stage_ps"]
+    assert min(guesses) > 0
     assert facts["routed"]["median_mhz"] > 0
     assert set(facts["routed"]["layers"]) <= {"dense_0", "dense_1"}
     json.dumps(dict(facts))
