@@ -86,7 +86,7 @@ def _built(
         progress=progress,
     )
     clock_ns = wanted.clock_ns or _fastest(graph, wanted, target, skip)
-    graph = reachable(graph, model, clock_ps(clock_ns))
+    plain = graph = reachable(graph, model, clock_ps(clock_ns))
     for name in TIMED:
         if name not in skip and model.has_lut6:
             progress(name)
@@ -94,7 +94,13 @@ def _built(
             records += more
     progress("schedule")
     graph = fewer_stages(graph, model, clock_ns)
-    plan = wanted.schedule(graph, clock_ns)
+    try:
+        plan = wanted.schedule(graph, clock_ns)
+    except ScheduleError:
+        # The error names the fastest clock there is.
+        if wanted.stages is None or _shorter(plain, graph, wanted.stages, model):
+            wanted.schedule(plain, clock_ns)
+        raise
     wanted.check(plan, clock_ns)
     if wanted.minimize:
         progress("registers")
@@ -115,6 +121,10 @@ def _fastest(graph: Graph, wanted: Wanted, target: Target, skip: Collection[str]
         graph, target=target, passes=DEFAULT[-len(TIMED) :], skip=set(skip).intersection(TIMED)
     )
     return min(shortest_clock(each, wanted.model, wanted.stages) for each in (graph, every)) / 1000
+
+
+def _shorter(a: Graph, b: Graph, stages: int, model: DelayModel) -> bool:
+    return shortest_clock(a, model, stages) < shortest_clock(b, model, stages)
 
 
 def _in_time(
@@ -138,9 +148,9 @@ def _in_time(
     try:
         plan = wanted.schedule(graph, clock_ns)
     except ScheduleError:
-        if latency is None:
-            raise
-        return found  # of sums of three there are fewer in a row
+        # Of sums of three there are fewer in a row; where these are too slow, too, a pass to come
+        # may make up for it.
+        return found
     if latency is not None and latency <= plan.latency:
         return found
     budget = clock_ps(clock_ns) - wanted.model.register_overhead

@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -7,15 +9,35 @@ from hgq_rtl.project import Delivery, project
 from tests.synth.chain import chain
 
 
+def asked_twice(sizes, **options):
+    """The fastest clock for some stages, and the same design again for just that clock."""
+    options |= {"minimize_registers": False, "register_inputs": True}
+    fastest = chain(sizes, clock_ns=None, **options)
+    again = chain(sizes, clock_ns=fastest.clock_ns, **options)
+    assert fastest.latency == again.latency == options["stages"] + 1
+    assert fastest.clock_ns == again.clock_ns
+
+
 @pytest.mark.parametrize("device", ["xcvu13p-2", "ecp5-6"])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_fastest_clock_can_be_asked_for(seed, device):
     """Also where the smallest graph would be too slow for it."""
-    options = {"seed": seed, "device": device, "stages": 2, "minimize_registers": False}
-    fastest = chain([8, 12, 4], clock_ns=None, **options)
-    again = chain([8, 12, 4], clock_ns=fastest.clock_ns, **options)
-    assert again.clock_ns == fastest.clock_ns
-    assert again.latency == fastest.latency
+    asked_twice([8, 12, 4], seed=seed, device=device, stages=2)
+
+
+@pytest.mark.parametrize(("sizes", "seed"), [((6, 6, 6, 3), 0), ((8, 6, 5), 7), ((5, 7, 4), 19)])
+@pytest.mark.parametrize("stages", [1, 2])
+def test_a_pass_may_make_up_for_the_one_before(sizes, seed, stages):
+    """Sums of three alone are too slow for the clock that they reach with ReLU inside of them."""
+    asked_twice(sizes, seed=seed, stages=stages)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", ["xcvu13p-2", "xc7z020-1", "ecp5-6"])
+@pytest.mark.parametrize("sizes", [(6, 6, 6, 3), (8, 6, 5), (10, 10, 10), (5, 7, 4)])
+def test_the_fastest_clock_of_many_can_be_asked_for(sizes, device):
+    for seed, stages in product(range(40), (1, 2, 3)):
+        asked_twice(sizes, seed=seed, stages=stages, device=device)
 
 
 @pytest.mark.parametrize("device", ["xcvu13p-2", "xc7z020-1", "ecp5-6"])
