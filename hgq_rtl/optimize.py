@@ -93,8 +93,8 @@ def _built(
             graph, more = _in_time(graph, wanted, clock_ns, name, dump)
             records += more
     progress("schedule")
-    graph = fewer_stages(graph, model, clock_ns)
     try:
+        graph = fewer_stages(graph, model, clock_ns)
         plan = wanted.schedule(graph, clock_ns)
     except ScheduleError:
         # The error names the fastest clock there is.

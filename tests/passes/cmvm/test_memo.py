@@ -95,7 +95,7 @@ def test_other_code_or_another_library_is_another_entry(folder, solved, monkeypa
             memo.solve(some_key(), TARGET)
     cache.code.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rglob", lambda self, pattern: iter([Path(__file__)]))
+        patch.setattr(cache, "PACKAGE", Path(__file__).parent)
         memo.solve(some_key(), TARGET)
     cache.code.cache_clear()
     assert len(solved) == 4
