@@ -26,7 +26,7 @@ LOW = 2
 
 
 def lookups(graph: Graph, target: Target) -> Graph:
-    """Look up by shared bits wherever that takes fewer LUTs and, for ``cuts``, is in time."""
+    """Look up by shared bits wherever that takes fewer LUTs and is in time."""
     device, cuts, build = target.device, target.cuts, graph.builder
     if not device.has_lut6 or not is_expanded(graph):
         return graph

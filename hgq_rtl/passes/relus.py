@@ -21,7 +21,7 @@ Readers = list[tuple[Node, int]]
 
 
 def relus(graph: Graph, target: Target) -> Graph:
-    """Give sums an operand behind ReLU wherever that saves the ReLU and, for ``cuts``, is in time.
+    """Put ReLU into the sums that read it, wherever that saves the ReLU and is in time.
 
     The LUT of a bit has room for one more input: the sign of one of the operands.
     """
