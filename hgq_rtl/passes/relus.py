@@ -50,12 +50,12 @@ def _chosen(graph: Graph, device: DelayModel) -> dict[Node, int]:
     A sum has room for one, and a ReLU is saved where all its readers have. Those go first that
     save most for each ReLU that they rule out.
     """
-    outputs, build = set(graph.outputs), graph.builder
+    outputs = set(graph.outputs)
     readers = {node: found for node in graph.nodes if (found := _readers(node, graph, outputs))}
     candidates = Counter(reader for found in readers.values() for reader, _ in found)
     worth: dict[Node, float] = {}
     for node, found in readers.items():
-        more = sum(device.cost(_masked(build, sum_, j)) - device.cost(sum_) for sum_, j in found)
+        more = sum(_more(graph, device, sum_, place) for sum_, place in found)
         rivals = sum(candidates[sum_] - 1 for sum_, _ in found)
         worth[node] = (device.cost(node) - more) / (1 + rivals)
     chosen: dict[Node, int] = {}
@@ -63,6 +63,13 @@ def _chosen(graph: Graph, device: DelayModel) -> dict[Node, int]:
         if worth[node] > 0 and not any(sum_ in chosen for sum_, _ in readers[node]):
             chosen.update(readers[node])
     return chosen
+
+
+def _more(graph: Graph, device: DelayModel, node: Node, place: int) -> float:
+    """LUTs that a sum takes more with an argument hidden."""
+    # Made here for the first time, it comes from where the sum does.
+    with graph.builder.at(graph.origin(node)):
+        return device.cost(_masked(graph.builder, node, place)) - device.cost(node)
 
 
 def _readers(node: Node, graph: Graph, outputs: Collection[Node]) -> Readers:

@@ -86,6 +86,16 @@ def test_a_sum_of_three_keeps_its_constant():
     assert node.attrs == (2, 5, -1, 1)
 
 
+def test_a_sum_stays_in_its_layer():
+    net = Net(S6, S8)
+    with net.build.at("dense"):
+        relu = net.relu(net.ins[0])
+    with net.build.at("dense_1"):
+        total = net.add(relu, net.ins[1])
+    result = made(net.graph(total), masked_sum3=1)
+    assert result.origin(result.outputs[0]) == "dense_1"
+
+
 def test_a_sum_hides_one_argument():
     net = Net(S6, S8)
     made(net.graph(net.add(*map(net.relu, net.ins))), max=1, masked_sum3=1)
