@@ -83,8 +83,8 @@ def _random_node(draw, build, pool):
         return draw(st.sampled_from(pool[-8:]))
 
     kind = draw(st.sampled_from(
-        ["add", "add", "sub", "apart", "dot", "mul", "max", "min", "relu", "clamp", "mux", "lt",
-         "eq", "cast", "cast", "round", "shift", "const", "table", "and", "or", "xor"]
+        ["add", "add", "sub", "apart", "behind", "dot", "mul", "max", "min", "relu", "clamp", "mux",
+         "lt", "eq", "cast", "cast", "round", "shift", "const", "table", "and", "or", "xor"]
     ))  # fmt: skip
     a, b = pick(), pick()
     if a.type.width > 40 or b.type.width > 40:
@@ -95,6 +95,13 @@ def _random_node(draw, build, pool):
         extremum = build(draw(st.sampled_from([MAX, MIN])), build(MAX, a, b), pick())
         pair = [extremum, draw(st.sampled_from([a, b]))]
         return build(ADD, *(pair if draw(st.booleans()) else reversed(pair)), sub=True)
+    if kind == "behind":  # a sum with ReLU in front of it, maybe cut
+        relu = build(MAX, a, constant(build, 0, 0))
+        if draw(st.booleans()):
+            relu = cast(build, relu, a.type.exp, draw(st.integers(1, 6)), False)
+        return build(
+            ADD, *((relu, b) if draw(st.booleans()) else (b, relu)), sub=draw(st.booleans())
+        )
     if kind == "dot":
         args = tuple(dict.fromkeys([a, b, pick()]))
         weights = tuple(draw(st.integers(-20, 20)) for _ in args)
@@ -119,7 +126,10 @@ def _random_node(draw, build, pool):
     if kind == "const":
         return constant(build, draw(st.integers(-50, 50)), draw(st.integers(-4, 4)))
     if kind == "table":
-        small = cast(build, a, a.type.exp, draw(st.sampled_from([4, 7])), a.type.signed)
+        bits = draw(st.sampled_from([4, 7]))
+        if bits == 7:  # most values have fewer bits
+            a = build(ADD, build(SHIFT, a, bits=3), b, sub=False)
+        small = cast(build, a, a.type.exp, bits, a.type.signed)
         lo, size = small.type.lo, small.type.hi - small.type.lo + 1
         ends = [draw(st.integers(-60, 60)) for _ in range(min(size, 16))]
         # Larger tables are steps, as those of smooth functions.
